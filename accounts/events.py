@@ -1,0 +1,23 @@
+"""Sentences of the events of sign-in, people and directories; names in them are those at the time."""
+
+from django.utils.translation import gettext_lazy as _
+
+EVENT_TEXTS = {
+    "signin.succeeded": _("signed in from %(address)s"),
+    "signin.failed": _("sign-in as %(person)s from %(address)s failed"),
+    "signin.slowed": _("sign-in as %(person)s from %(address)s was slowed down"),
+    "signin.without_entry": _("signed in without an entry on User Roles"),
+    "signout.succeeded": _("signed out"),
+    "sessions.ended": _("ended %(sessions)s sessions of %(person)s"),
+    "account.changed": _("changed the own account: %(changes)s"),
+    "account.locked": _("%(person)s was locked out after %(failures)s failed sign-ins in a row"),
+    "account.unlocked": _("unlocked %(person)s"),
+    "membership.created": _("%(person)s became a member (%(source)s)"),
+    "membership.deactivated": _("%(person)s was deactivated: %(reason)s"),
+    "membership.activated": _("%(person)s was activated again: %(reason)s"),
+    "membership.groups_changed": _(
+        "the directory changed the groups of %(person)s: added %(added)s; removed %(removed)s"
+    ),
+    "tenant.created": _("created the organisation %(name)s"),
+    "directory.changed": _("set the directory %(name)s: %(changes)s"),
+}

@@ -1,0 +1,66 @@
+"""What the commands of accounts share: finding a tenant or a person, reading a password, saying what is wrong."""
+
+import getpass
+from pathlib import Path
+
+from django.core.management.base import CommandError
+
+from accounts.models import Membership, Tenant
+from audit.actions import Actor
+from audit.models import Channel
+from config.identifiers import text_key
+
+SERVER = Actor(id=None, name="server command", channel=Channel.COMMAND)
+
+
+def find_tenant(slug):
+    """Return the tenant, or stop with what to do."""
+    tenant = Tenant.objects.filter(slug=slug).first()
+    if tenant is None:
+        known = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20])
+        raise CommandError(
+            f"There is no organisation with the short name {slug!r}. "
+            + (f"There are: {known}." if known else "Create one: manage create_tenant SLUG NAME.")
+        )
+    return tenant
+
+
+def find_members(tenant, login):
+    """Return the memberships with this login (account, or DOMAIN\\account), local ones first; inside the context."""
+    account = text_key(login).rpartition("\\")[2]
+    keys = {text_key(login), account}
+    rows = Membership.objects.select_related("user", "directory").filter(tenant=tenant, login_key__in=keys)
+    return list(rows.order_by("-source", "id"))
+
+
+def find_member(tenant, login):
+    """Return the one membership with this login, or stop with what to do; inside the context."""
+    found = find_members(tenant, login)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = "; ".join(f"{row.name}, {row.directory or 'local'}" for row in found)
+        raise CommandError(f"{login!r} is the login of several people: {names}. Deactivate or rename all but one.")
+    raise CommandError(f"Nobody with the login {login!r} is known in {tenant.slug}.")
+
+
+def read_secret(path, prompt):
+    """Return a secret from the first line of a file, or typed twice without an echo."""
+    if path:
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"The password cannot be read from {path}: {error}.") from None
+        secret = text.split("\n", 1)[0].rstrip("\r")
+        if not secret.strip():
+            raise CommandError(f"The first line of {path} is empty: write the password there.")
+        return secret
+    secret = getpass.getpass(f"{prompt}: ")
+    if secret != getpass.getpass(f"{prompt} (again): "):
+        raise CommandError("The two passwords differ. Nothing was changed; run the command again.")
+    return secret
+
+
+def told(refused):
+    """Return the CommandError that says what an action refused, at which field."""
+    return CommandError(f"{refused.field}: {refused.message}" if refused.field else str(refused.message))

@@ -1,0 +1,70 @@
+"""Which tenant an address speaks of, and who the person is in it."""
+
+import zoneinfo
+from datetime import timedelta
+
+from django.conf import settings
+from django.http import Http404
+from django.utils import timezone, translation
+from django.utils.functional import SimpleLazyObject
+
+from accounts.models import Membership, Source, Tenant
+from accounts.origins import remember_browser
+
+
+def membership_of(request):
+    """Return the active membership of the signed-in account in the request's tenant, or None. One query.
+
+    A session counts in the tenant where it was opened; only one opened with the global local password counts in others,
+    and there for a local membership (decision 26). A directory person whose groups could not be read for
+    DIRECTORY_STALE_SECONDS must sign in again (decision 4).
+    """
+    if not request.user.is_authenticated:
+        return None
+    is_at_home = request.session.get("tenant_id") == str(request.tenant.pk)
+    if not is_at_home and request.session.get("opened_by") != Source.LOCAL:
+        return None
+    membership = Membership.objects.filter(tenant=request.tenant, user=request.user, is_active=True).first()
+    if membership is None or (not is_at_home and membership.source != Source.LOCAL) or _is_stale(membership):
+        return None
+    membership.user = request.user
+    return membership
+
+
+def _is_stale(membership):
+    if membership.source != Source.DIRECTORY:
+        return False
+    limit = timezone.now() - timedelta(seconds=settings.DIRECTORY_STALE_SECONDS)
+    return membership.groups_read_at is None or membership.groups_read_at < limit
+
+
+class TenantMiddleware:
+    """Find the tenant of `/t/<slug>/…` before the view; the view's decorator opens its context."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        request.tenant = request.membership = None
+        try:
+            response = self.get_response(request)
+        finally:
+            timezone.deactivate()
+        if hasattr(request, "browser_name"):  # a session was opened by this request, whichever stage it was
+            remember_browser(request, response)
+        return response
+
+    def process_view(self, request, view, args, kwargs):
+        slug = kwargs.get("tenant")
+        if slug is None:
+            return
+        request.tenant = Tenant.objects.filter(slug=slug, status=Tenant.Status.ACTIVE).first()
+        if request.tenant is None:
+            raise Http404
+        zone = getattr(request.user, "time_zone", "") or request.tenant.time_zone
+        timezone.activate(zoneinfo.ZoneInfo(zone))
+        if language := getattr(request.user, "language", ""):  # a person's choice outlives browser and session
+            translation.activate(language)
+            request.LANGUAGE_CODE = language
+        request.membership = SimpleLazyObject(lambda: membership_of(request))
+        return

@@ -1,0 +1,6 @@
+"""What apps above accounts may join in on; sent inside the change's transaction, so a receiver's error undoes it."""
+
+from django.dispatch import Signal
+
+tenant_created = Signal()  # tenant, by: prepare what every organisation needs
+lock_asked = Signal()  # membership: a receiver that answers True keeps the account from being locked (UC-69)

@@ -1,0 +1,69 @@
+"""Wiring that runs at start-up: database privileges after migrations, checks of declared policies."""
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core import checks
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+
+def grant_privileges(sender, using, **kwargs):
+    """Give the application's and the operator's role what each model declares in `app_privileges` (default: all rows).
+
+    Nobody but the owner may TRUNCATE: it ignores row-level security.
+    """
+    if sender.label != "contenttypes":  # once per run: the signal comes for each app that has models, when all exist
+        return
+    roles, everything = settings.DATABASE_ROLES, "SELECT, INSERT, UPDATE, DELETE"
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user")
+        tables = [name for (name,) in cursor.fetchall()]
+        declared = {
+            model._meta.db_table: getattr(model, "app_privileges", everything)
+            for model in apps.get_models(include_auto_created=True)
+        }
+        statements = [f"GRANT USAGE ON SCHEMA public TO {roles['app']}, {roles['operator']}"]
+        for table in tables:
+            statements += [
+                f'REVOKE ALL ON "{table}" FROM {roles["app"]}, {roles["operator"]}, PUBLIC',
+                f'GRANT {declared.get(table, everything)} ON "{table}" TO {roles["app"]}, {roles["operator"]}',
+            ]
+        statements.append(
+            f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {roles['app']}, {roles['operator']}"
+        )
+        cursor.execute("; ".join(statements))
+
+
+class ConfigApp(AppConfig):
+    """The wiring as an app: commands, privileges, checks."""
+
+    name = "config"
+
+    def ready(self):
+        post_migrate.connect(grant_privileges, dispatch_uid="config.grant_privileges")
+        checks.register(check_policies, deploy=False)
+
+
+def declared_views(patterns=None, prefix=""):
+    """Yield (route, view, name) of every address of the project."""
+    from django.urls import get_resolver
+
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        route = prefix + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from declared_views(pattern.url_patterns, route)
+        else:
+            yield route, pattern.callback, pattern.name
+
+
+def check_policies(app_configs, **kwargs):
+    """Refuse to start with an address whose view declares no policy."""
+    return [
+        checks.Error(
+            f"The address {route!r} has a view without a policy.",
+            hint="Decorate the view with console_view(permission) or public_view().",
+            id="config.E001",
+        )
+        for route, view, _ in declared_views()
+        if not hasattr(view, "policy")
+    ]

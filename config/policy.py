@@ -1,0 +1,111 @@
+"""Who may open a view: each view wears exactly one of these decorators, and a sweep reads what they declare."""
+
+from dataclasses import dataclass
+from functools import wraps
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.http import urlencode
+
+from config.tenancy import streamed, tenant_context
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The declared verdict of one view: `permission` is None for a public one."""
+
+    permission: str | None
+    methods: tuple[str, ...]
+    outside: bool = False
+
+
+def request_context(request):
+    """Open the tenant context of a request; `request.tenant` is set by the tenant middleware."""
+    return tenant_context(request.tenant.pk, request.user.pk)
+
+
+def _gate(request, permission):
+    """Return an answer that ends the request, or None; raise PermissionDenied where the person lacks the permission."""
+    if not request.membership:
+        query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+        address = reverse("accounts:sign-in", args=[request.tenant.slug]) + (f"?{query}" if query else "")
+        answer = HttpResponseRedirect(address)
+        if request.htmx:
+            answer = HttpResponseRedirect(address, status=200)
+            answer["HX-Redirect"] = address
+        return answer
+    if not request.rights.may(permission):
+        raise PermissionDenied(permission)
+    return None
+
+
+def _finish(request, response):
+    if not response.has_header("Cache-Control"):
+        response["Cache-Control"] = "no-store"
+    patch_vary_headers(response, ["HX-Request", "Cookie"])
+    if response.status_code >= 500:
+        transaction.set_rollback(True)
+    if response.streaming:
+        response.streaming_content = streamed(response.streaming_content, request.tenant.pk, request.user.pk)
+    return response
+
+
+def _declared(view, policy):
+    view.policy = policy
+    return view
+
+
+def console_view(permission, *, methods=("GET",), outside=False):
+    """Make a view of a tenant: signed in, with the permission, inside the tenant's transaction.
+
+    The view is called as `view(request, **kwargs)` without the tenant's slug. An exception or a status of 500 and more
+    rolls back everything the request did. `outside=True` is for views that talk to a directory: the gate runs in a
+    short transaction, the view opens its own with `request_context`.
+    """
+
+    def decorate(view):
+        @wraps(view)
+        def console(request, *, tenant, **kwargs):
+            if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+                return method_not_allowed(methods)
+            if outside:
+                with request_context(request):
+                    answer = _gate(request, permission)
+                if answer:
+                    return answer
+                response = view(request, **kwargs)
+                response.setdefault("Cache-Control", "no-store")
+                patch_vary_headers(response, ["HX-Request", "Cookie"])
+                return response
+            with request_context(request):
+                return _finish(request, _gate(request, permission) or view(request, **kwargs))
+
+        return _declared(console, Policy(permission, tuple(methods), outside))
+
+    return decorate
+
+
+def public_view(*, methods=("GET",)):
+    """Make a view that anybody may open. Under a tenant's address it runs outside any transaction."""
+
+    def decorate(view):
+        @wraps(view)
+        def public(request, **kwargs):
+            if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+                return method_not_allowed(methods)
+            kwargs.pop("tenant", None)
+            response = view(request, **kwargs)
+            response.setdefault("Cache-Control", "no-store")
+            return response
+
+        return _declared(public, Policy(None, tuple(methods), outside=True))
+
+    return decorate
+
+
+def method_not_allowed(methods):
+    """Return 405 with the Allow header (RFC 9110, 15.5.6)."""
+    return HttpResponseNotAllowed(methods)

@@ -1,0 +1,21 @@
+"""Every address of the console."""
+
+from django.urls import include, path
+
+from config import errors, health
+from config.ui.views import display
+
+urlpatterns = [
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("display/", display, name="display"),
+    path("", include("accounts.urls")),
+    path("t/<slug:tenant>/", include("roles.urls")),
+    path("t/<slug:tenant>/", include("personalization.urls")),
+    path("t/<slug:tenant>/audit/", include("audit.urls")),
+]
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.server_error

@@ -1,0 +1,1 @@
+"""Verbs of personalization, one module per noun."""

@@ -1,0 +1,42 @@
+"""Sentences of the events of personalization."""
+
+from django.utils.translation import gettext_lazy as _
+
+EVENT_TEXTS = {
+    "backup.created": _("created a backup of %(group)s for user %(user)s"),
+    "backup.protected": _("protected the backup of %(group)s from %(at)s for user %(user)s: %(after)s"),
+    "backup.unprotected": _("removed the protection of the backup of %(group)s from %(at)s for user %(user)s"),
+    "backup.deleted": _("deleted the backup of %(group)s from %(at)s for user %(user)s"),
+    "backups.deleted": _("deleted %(count)s unprotected backups of %(group)s for user %(user)s"),
+    "backup.brought-back": _("brought back the deleted backup of %(group)s from %(at)s for user %(user)s"),
+    "backup.restored": _("restored %(group)s from the backup of %(at)s for user %(user)s"),
+    "change.undone": _("undid the last change of %(group)s for user %(user)s"),
+    "settings.saved": _("%(endpoint)s saved %(group)s of user %(user)s"),
+    "settings.upload-stale": _(
+        "%(endpoint)s uploaded old settings of %(group)s for user %(user)s: kept as a backup, nothing was overwritten"
+    ),
+    "settings.imported": _("imported settings of user %(user)s from %(source)s: %(groups)s"),
+    "settings.exported": _("exported settings of user %(user)s: %(groups)s"),
+    "manageduser.created": _("created the managed user %(user)s in %(group)s"),
+    "templates.imported": _("imported settings location templates: %(created)s new, %(changed)s changed"),
+    "nightly.completed": _(
+        "nightly run: %(backups)s backups made, %(unchanged)s profiles unchanged, %(removed)s old backups removed, "
+        "%(purged)s deleted ones purged"
+    ),
+    "store.damaged": _("stored settings are damaged: %(kind)s %(digest)s"),
+    "task.submitted": _("submitted task #%(number)s %(task)s for %(selected)s users"),
+    "task.started": _("task #%(number)s %(task)s started"),
+    "task.completed": _(
+        "task #%(number)s %(task)s ended: %(selected)s selected, %(succeeded)s succeeded, %(partial)s partially, "
+        "%(failed)s failed, %(denied)s not authorised, %(retries)s retries"
+    ),
+    "task.paused": _("paused task #%(number)s %(task)s"),
+    "task.resumed": _("resumed task #%(number)s %(task)s"),
+    "task.canceled": _("canceled task #%(number)s %(task)s with %(left)s users left alone"),
+    "task.deferral-changed": _("changed the deferral of task #%(number)s %(task)s: %(before)s, now %(after)s"),
+    "task.renamed": _("renamed task #%(number)s from %(before)s to %(after)s"),
+    "task.retried": _("retried %(retried)s failed users of task #%(number)s %(task)s"),
+    "user.changed": _(
+        "task #%(number)s %(task)s changed %(changed)s settings groups or backups of user %(user)s: %(outcome)s"
+    ),
+}

@@ -1,0 +1,196 @@
+"""Input of the pages: one user's backups, and tasks for many users."""
+
+import datetime
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from accounts.submissions import OnceForm
+from config.identifiers import text_key
+from personalization.models import SettingsGroup, Verb
+
+TYPED_ABOVE = 50  # users: more need the count typed (spec 4.4.2)
+
+
+class BackUpForm(OnceForm):
+    """Which settings groups to back up, and an optional note."""
+
+    profiles = forms.ModelMultipleChoiceField(
+        label=_("Settings groups"), queryset=None, widget=forms.CheckboxSelectMultiple
+    )
+    comment = forms.CharField(
+        label=_("Note"),
+        required=False,
+        max_length=500,
+        help_text=_("Such as a ticket number. It is shown in the timeline."),
+    )
+
+    def __init__(self, *args, profiles, **kwargs):
+        super().__init__(*args, **kwargs)
+        field = self.fields["profiles"]
+        field.queryset = profiles
+        field.label_from_instance = lambda profile: profile.settings_group.name
+
+
+class ProtectForm(forms.Form):
+    """Until when: empty = for ever."""
+
+    until = forms.DateField(
+        label=_("Protect until"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("Leave empty to protect it for ever. A protected backup is never deleted by a clean-up or a task."),
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def clean_until(self):
+        day = self.cleaned_data["until"]
+        if day is None:
+            return None
+        if day <= timezone.localdate():
+            raise forms.ValidationError(_("Choose a day in the future."))
+        return timezone.make_aware(datetime.datetime.combine(day, datetime.time.min))
+
+
+class VersionForm(forms.Form):
+    """The version of what the page showed: another one is answered with 409."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class TaskForm(forms.Form):
+    """What to do and for whom: the first step of a task. Times are those of the person's zone."""
+
+    verb = forms.ChoiceField(
+        label=_("What to do"),
+        choices=[choice for choice in Verb.choices if choice[0] != Verb.UNDO],
+        widget=forms.RadioSelect,
+        initial=Verb.CREATE_BACKUPS,
+    )
+    not_later_than = forms.DateTimeField(
+        label=_("Not later than"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+        help_text=_("Each user gets the newest backup that was made before this time."),
+    )
+    age_days = forms.IntegerField(
+        label=_("Older than (days)"),
+        required=False,
+        min_value=1,
+        max_value=3650,
+        help_text=_("Counted when the task runs."),
+    )
+    include_protected = forms.BooleanField(label=_("Delete protected backups too"), required=False)
+    kinds = forms.MultipleChoiceField(
+        label=_("All settings groups of"),
+        required=False,
+        choices=SettingsGroup.Kind.choices,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    settings_groups = forms.ModelMultipleChoiceField(
+        label=_("Or only these"), required=False, queryset=None, widget=forms.CheckboxSelectMultiple
+    )
+    groups = forms.ModelMultipleChoiceField(
+        label=_("Personalization groups"), required=False, queryset=None, widget=forms.CheckboxSelectMultiple
+    )
+    reported_groups = forms.ModelMultipleChoiceField(
+        label=_("Directory groups"),
+        required=False,
+        queryset=None,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Known from the last logon of their members. A group appears when a member has signed in."),
+    )
+    users = forms.CharField(
+        label=_("Named users"),
+        required=False,
+        max_length=200_000,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text=_("One DOMAIN\\name on a line, as many as you like."),
+    )
+
+    def __init__(self, *args, settings_groups, groups, reported_groups, users, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["settings_groups"].queryset = settings_groups
+        self.fields["groups"].queryset = groups
+        self.fields["reported_groups"].queryset = reported_groups
+        self._users = users
+        self.named_users = ()
+
+    def clean_users(self):
+        """Turn the lines into users of the person's groups; name each line that finds none."""
+        lines = dict.fromkeys(line.strip() for line in self.cleaned_data["users"].splitlines() if line.strip())
+        keys, wrong = {}, []
+        for line in lines:
+            domain, _backslash, name = line.partition("\\")
+            if not name:
+                wrong.append(line)
+            else:
+                keys[text_key(domain), text_key(name)] = line
+        found = {
+            (domain, name): pk
+            for domain, name, pk in self._users.filter(
+                name_key__in={name for _, name in keys}, domain_key__in={domain for domain, _ in keys}
+            ).values_list("domain_key", "name_key", "pk")
+        }
+        wrong += [line for key, line in keys.items() if key not in found]
+        if wrong:
+            shown = ", ".join(wrong[:10]) + (" …" if len(wrong) > 10 else "")
+            raise forms.ValidationError(
+                ngettext_lazy(
+                    "%(count)s line names no user in your groups: %(lines)s",
+                    "%(count)s lines name no user in your groups: %(lines)s",
+                    "count",
+                ),
+                params={"count": len(wrong), "lines": shown},
+            )
+        self.named_users = tuple(found[key] for key in keys)
+        return self.cleaned_data["users"]
+
+    def clean(self):
+        cleaned = super().clean()
+        if cleaned.get("verb") == Verb.RESTORE_NOT_LATER and not cleaned.get("not_later_than"):
+            self.add_error("not_later_than", _("Say up to which time."))
+        if cleaned.get("verb") == Verb.DELETE_OLDER and not cleaned.get("age_days"):
+            self.add_error("age_days", _("Say how old."))
+        if not cleaned.get("kinds") and not cleaned.get("settings_groups"):
+            self.add_error("kinds", _("Choose at least one kind or settings group."))
+        targets = [cleaned.get("groups"), cleaned.get("reported_groups"), (cleaned.get("users") or "").strip()]
+        if not any(targets) and "users" not in self.errors:
+            self.add_error("groups", _("Choose at least one group or user."))
+        return cleaned
+
+
+class TaskSubmitForm(OnceForm):
+    """Name, time and, above 50 users, the count typed: the last step of a task."""
+
+    DELAYS = (
+        (0, _("Now")),
+        (1, _("In 1 hour")),
+        (2, _("In 2 hours")),
+        (4, _("In 4 hours")),
+        (8, _("In 8 hours")),
+        (24, _("In 24 hours")),
+    )
+
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("Shown in the queue and in the audit trail."))
+    delay = forms.TypedChoiceField(label=_("Start"), choices=DELAYS, coerce=int, initial=0)
+    typed = forms.IntegerField(label=_("Number of users"), required=False)
+
+    def __init__(self, *args, count, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._count = count
+        if count <= TYPED_ABOVE:
+            del self.fields["typed"]
+        else:
+            self.fields["typed"].required = True
+            self.fields["typed"].help_text = _("This touches %(count)s users. Type the number to go on.") % {
+                "count": count
+            }
+
+    def clean_typed(self):
+        if self.cleaned_data["typed"] != self._count:
+            raise forms.ValidationError(_("Type %(count)s to go on."), params={"count": self._count})
+        return self.cleaned_data["typed"]

@@ -1,0 +1,138 @@
+"""Lists of personalization."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+from markupsafe import Markup
+
+from config.ui.lists import Column, Listing
+from personalization.access import search_users
+from personalization.models import ItemState, TaskState
+from personalization.outcomes import outcome_text
+
+
+class UserSearchForm(forms.Form):
+    """Leading characters of the name, after leading characters of the domain where a backslash stands between."""
+
+    q = forms.CharField(label=_("User"), required=False, max_length=160)
+
+
+def _data_links(has_settings, row):
+    """Return the two ways into a user's data, each only where there is some, with the reason where there is none."""
+    if not has_settings and not row.has_backups:
+        return Markup('<span class="none">{}</span>').format(_("nothing saved yet"))
+    links = []
+    for there, anchor, label, reason in (
+        (has_settings, "settings", _("Settings"), _("no current settings")),
+        (row.has_backups, "backups", _("Backups"), _("no backups")),
+    ):
+        shape = '<a href="{0}/#{1}">{2}</a>' if there else '<span class="none">{3}</span>'
+        links.append(Markup(shape).format(row.pk, anchor, label, reason))  # noqa: S704 - both shapes are ours
+    return Markup(" · ").join(links)
+
+
+class ManagedUserList(Listing):
+    """Managed users of the person's groups."""
+
+    name = "managed-users"
+    caption = _("Managed users")
+    counted = ngettext_lazy("%(shown)s user", "%(shown)s users", "count")
+    columns = (
+        Column("name", _("User"), sort=("name_key", "domain_key")),
+        Column("domain", _("Domain"), sort=("domain_key", "name_key")),
+        Column("display_name", _("Name")),
+        Column("group", _("Group"), fields=("group__name",)),
+        Column("last_logon_at", _("Last logon"), kind="time"),
+        Column("has_settings", _("Data"), cell=_data_links),
+    )
+    fields = ("has_backups",)
+    default_sort = "name"
+    form_class = UserSearchForm
+    row_url = "personalization:user"
+    row_label = "name"
+    empty_title = _("No users found")
+    empty_text = _("A user appears here after the first logon on a managed computer.")
+    empty_icon = "users"
+
+    def filter(self, queryset, cleaned):
+        return search_users(queryset, cleaned["q"]) if cleaned["q"].strip() else queryset
+
+
+TASK_STATES = {
+    TaskState.RUNNABLE: ("waiting", TaskState.RUNNABLE.label),
+    TaskState.WAITING: ("waiting", TaskState.WAITING.label),
+    TaskState.RUNNING: ("running", TaskState.RUNNING.label),
+    TaskState.PAUSED: ("warning", TaskState.PAUSED.label),
+    TaskState.COMPLETED: ("ok", TaskState.COMPLETED.label),
+    TaskState.WARNING: ("warning", TaskState.WARNING.label),
+    TaskState.FAILED: ("error", TaskState.FAILED.label),
+    TaskState.CANCELED: ("off", TaskState.CANCELED.label),
+}
+ITEM_STATES = {
+    ItemState.PENDING: ("waiting", ItemState.PENDING.label),
+    ItemState.SUCCEEDED: ("ok", ItemState.SUCCEEDED.label),
+    ItemState.PARTIAL: ("warning", ItemState.PARTIAL.label),
+    ItemState.FAILED: ("error", ItemState.FAILED.label),
+    ItemState.DENIED: ("error", ItemState.DENIED.label),
+    ItemState.CANCELED: ("off", ItemState.CANCELED.label),
+}
+
+
+class TaskList(Listing):
+    """Tasks of the tenant, newest first."""
+
+    name = "tasks"
+    caption = _("Tasks")
+    counted = ngettext_lazy("%(shown)s task", "%(shown)s tasks", "count")
+    columns = (
+        Column("name", _("Name")),
+        Column("number", _("Number"), kind="number", sort=("number",)),
+        Column("state", _("State"), kind="status", choices=TASK_STATES),
+        Column("done", _("Users"), kind="progress", fields=("done", "selected")),
+        Column("failed", _("Failed"), kind="number"),
+        Column("creator_name", _("Created by")),
+        Column("created_at", _("Created"), kind="time"),
+    )
+    default_sort = "-number"
+    paging = "time"
+    row_url = "personalization:task"
+    row_label = "name"
+    empty_title = _("No tasks yet")
+    empty_text = _("A task backs up or restores the settings of many users, and can be undone as a whole.")
+    empty_icon = "queue-list"
+
+
+class TaskItemFilterForm(forms.Form):
+    """Results by outcome and by leading characters of the user."""
+
+    state = forms.TypedChoiceField(
+        label=_("Result"), required=False, coerce=int, empty_value=None, choices=[("", _("All")), *ItemState.choices]
+    )
+
+
+class TaskItemList(Listing):
+    """What a task did for each user."""
+
+    name = "task-items"
+    caption = _("Results by user")
+    counted = ngettext_lazy("%(shown)s user", "%(shown)s users", "count")
+    columns = (
+        Column("user_label", _("User"), sort=("id",)),
+        Column("state", _("Result"), kind="status", choices=ITEM_STATES),
+        Column("outcome", _("What happened"), cell=lambda value, row: outcome_text(value)),
+        Column("changed", _("Changed"), kind="number"),
+        Column("attempts", _("Tries"), kind="number"),
+        Column("error", _("Reason")),
+        Column("ended_at", _("Ended"), kind="time"),
+    )
+    default_sort = "user_label"
+    form_class = TaskItemFilterForm
+    row_url = "personalization:user"
+    row_target = "managed_user_id"
+    row_label = "user_label"
+    fields = ("managed_user_id",)
+    empty_title = _("No users")
+    empty_text = _("No users matched.")
+
+    def filter(self, queryset, cleaned):
+        return queryset if cleaned["state"] is None else queryset.filter(state=cleaned["state"])

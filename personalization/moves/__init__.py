@@ -1,0 +1,50 @@
+"""Moving references: backups, restores, deletions and protection of many profiles at once, as set-based SQL.
+
+Every function works inside the caller's transaction and tenant context. It asks no rights, writes no events and takes
+no locks: the caller holds the profiles (`lock_profiles`), one user's or hundreds. Only rows that change are written,
+and what happened is returned. Arrays of ids drive every statement.
+"""
+
+from personalization.moves.backups import (
+    AGES,
+    BRING_BACK_DAYS,
+    NEWEST,
+    OLD,
+    SAFETY_COPIES,
+    BackedUp,
+    back_up,
+    backups_older_than,
+    bring_back,
+    delete_backups,
+    newest_backups,
+    protect,
+    unprotect,
+)
+from personalization.moves.changes import Effects, Restored, clear, effects_of_task, restore, undo_change
+from personalization.moves.rows import LockedProfile, count_profiles, lock_profiles, uuid_array
+
+__all__ = [
+    "AGES",
+    "BRING_BACK_DAYS",
+    "NEWEST",
+    "OLD",
+    "SAFETY_COPIES",
+    "BackedUp",
+    "Effects",
+    "LockedProfile",
+    "Restored",
+    "back_up",
+    "backups_older_than",
+    "bring_back",
+    "clear",
+    "count_profiles",
+    "delete_backups",
+    "effects_of_task",
+    "lock_profiles",
+    "newest_backups",
+    "protect",
+    "restore",
+    "undo_change",
+    "unprotect",
+    "uuid_array",
+]

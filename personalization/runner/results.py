@@ -1,0 +1,103 @@
+"""What a batch leaves in the ledger: results per user, events, and last the counters."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import F
+
+from audit.actions import record_rows
+from personalization.models import ItemState, Task
+from personalization.moves import uuid_array
+
+
+@dataclass(slots=True)
+class Result:
+    """What happened to one user: profiles or backups touched, the outcome's word, and when to try again if pending."""
+
+    state: int = ItemState.PENDING
+    changed: int = 0
+    outcome: str = ""
+    error: str = ""
+    applied: int = 0
+    retry_after: datetime | None = None
+
+    def add(self, step):
+        """Add a step that worked; one that changed something outweighs one that found nothing to do."""
+        if step.changed or not self.outcome:
+            self.outcome = step.outcome
+        self.changed += step.changed
+
+    def ended(self, state, applied):
+        """Return this result as a final one with so many steps done."""
+        self.state, self.applied = state, applied
+        return self
+
+
+# `state = 0`: an item that has ended is never written again, whatever a caller believes.
+_ITEMS = """
+UPDATE personalization_taskitem i
+SET group_id = r.group_id, state = r.state, attempts = r.attempts, applied = r.applied, retry_after = r.retry_after,
+    changed = i.changed + r.changed, outcome = r.outcome, error = r.error,
+    ended_at = CASE WHEN r.state = 0 THEN NULL ELSE %(now)s END
+FROM unnest(%(items)s::uuid[], %(groups)s::uuid[], %(states)s::smallint[], %(attempts)s::smallint[],
+            %(applied)s::smallint[], %(retries)s::timestamptz[], %(changed)s::int[], %(outcomes)s::text[],
+            %(errors)s::text[])
+     AS r (id, group_id, state, attempts, applied, retry_after, changed, outcome, error)
+WHERE i.tenant_id = %(tenant)s AND i.task_id = %(task)s AND i.id = r.id AND i.state = 0
+"""
+
+
+def write(batch, results, users):
+    """Write the results of a batch; `users`: {user: (personalization group, name)} of those who are still there.
+
+    One event per user whose data changed (decision 31). The counters come last: steering the task waits for that row.
+    """
+    task = batch.task
+    pairs = [(item, results[item.pk]) for item in batch.items]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ITEMS,
+            {
+                "tenant": task.tenant_id,
+                "task": task.pk,
+                "now": batch.now,
+                "items": uuid_array(item.pk for item, _ in pairs),
+                "groups": uuid_array(users.get(item.user_id, (item.group_id,))[0] for item, _ in pairs),
+                "states": [int(result.state) for _, result in pairs],
+                "attempts": [item.attempts for item, _ in pairs],
+                "applied": [result.applied for _, result in pairs],
+                "retries": [result.retry_after for _, result in pairs],
+                "changed": [result.changed for _, result in pairs],
+                "outcomes": [str(result.outcome) for _, result in pairs],
+                "errors": [result.error[:300] for _, result in pairs],
+            },
+        )
+    record_rows(
+        "user.changed",
+        tenant_id=task.tenant_id,
+        by=batch.by,
+        rows=[
+            (
+                item.user_id,
+                users[item.user_id][0],
+                {"user": users[item.user_id][1], "changed": result.changed, "outcome": str(result.outcome)},
+            )
+            for item, result in pairs
+            if result.changed
+        ],
+        subject_type="manageduser",
+        task_id=task.pk,
+        labels={"number": task.number, "task": task.name},
+    )
+    states = Counter(result.state for _, result in pairs)
+    Task.objects.filter(tenant_id=task.tenant_id, pk=task.pk).update(
+        done=F("done") + len(pairs) - states[ItemState.PENDING],
+        succeeded=F("succeeded") + states[ItemState.SUCCEEDED],
+        partial=F("partial") + states[ItemState.PARTIAL],
+        failed=F("failed") + states[ItemState.FAILED],
+        denied=F("denied") + states[ItemState.DENIED],
+        retries=F("retries") + sum(1 for _, result in pairs if result.error and result.retry_after),
+        changed=F("changed") + sum(result.changed for _, result in pairs),
+    )

@@ -1,0 +1,5 @@
+"""Thin Celery wrappers: ids in, one action called."""
+
+from personalization.tasks import ledger, nightly
+
+__all__ = ["ledger", "nightly"]

@@ -1,0 +1,36 @@
+"""Addresses of personalization."""
+
+from django.urls import path
+
+from personalization.views import backups, home, tasks, users
+
+app_name = "personalization"
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("users/", users.user_list, name="user-list"),
+    path("users/<uuid:pk>/", users.user, name="user"),
+    path("users/<uuid:pk>/back-up/", backups.back_up, name="back-up"),
+    path("users/<uuid:pk>/settings/<uuid:profile>/", users.profile, name="profile"),
+    path(
+        "users/<uuid:pk>/settings/<uuid:profile>/delete-unprotected/",
+        backups.delete_unprotected,
+        name="backups-delete-unprotected",
+    ),
+    path("backups/<uuid:pk>/restore/", backups.restore, name="backup-restore"),
+    path("backups/<uuid:pk>/undo/", backups.undo, name="change-undo"),
+    path("backups/<uuid:pk>/protect/", backups.protect, name="backup-protect"),
+    path("backups/<uuid:pk>/unprotect/", backups.unprotect, name="backup-unprotect"),
+    path("backups/<uuid:pk>/delete/", backups.delete, name="backup-delete"),
+    path("backups/<uuid:pk>/bring-back/", backups.bring_back, name="backup-bring-back"),
+    path("tasks/", tasks.task_list, name="task-list"),
+    path("tasks/panel/", tasks.task_panel, name="task-panel"),
+    path("tasks/new/", tasks.task_new, name="task-new"),
+    path("tasks/submit/", tasks.task_submit, name="task-submit"),
+    path("tasks/<uuid:pk>/", tasks.task, name="task"),
+    path("tasks/<uuid:pk>/pause/", tasks.pause, name="task-pause"),
+    path("tasks/<uuid:pk>/resume/", tasks.resume, name="task-resume"),
+    path("tasks/<uuid:pk>/start/", tasks.start, name="task-start"),
+    path("tasks/<uuid:pk>/cancel/", tasks.cancel, name="task-cancel"),
+    path("tasks/<uuid:pk>/retry/", tasks.retry, name="task-retry"),
+    path("tasks/<uuid:pk>/undo/", tasks.undo, name="task-undo"),
+]

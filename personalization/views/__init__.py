@@ -1,0 +1,1 @@
+"""Pages of personalization, one module per noun."""

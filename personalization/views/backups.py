@@ -1,0 +1,217 @@
+"""One user's backups: create, protect, delete, bring back, restore, undo. Each is a dialog that is also a page."""
+
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.submissions import once
+from config.errors import Refused
+from config.policy import console_view
+from config.ui.responses import confirm, dialog, done
+from personalization.access import get_backup, get_profile, get_user
+from personalization.actions import backups as actions
+from personalization.forms import BackUpForm, ProtectForm, VersionForm
+from personalization.history import compare, profiles_of
+from personalization.views.users import address_of, takes_effect
+
+
+def _when(backup):
+    return date_format(localtime(backup.created_at), "DATETIME_FORMAT")
+
+
+def _named(backup):
+    return {"group": backup.profile.settings_group.name, "user": str(backup.profile.managed_user), "at": _when(backup)}
+
+
+def _version(request):
+    form = VersionForm(request.POST)
+    return form.cleaned_data["version"] if form.is_valid() else None
+
+
+@console_view("users.change", methods=("GET", "POST"))
+@once
+def back_up(request, pk):
+    """Back up chosen settings groups of one user."""
+    user = get_user(request.rights, request.tenant.pk, pk)
+    profiles = profiles_of(user).filter(snapshot__isnull=False)
+    chosen = request.GET.getlist("profile")
+    form = BackUpForm(
+        request.POST or None, profiles=profiles, initial={"profiles": chosen or [profile.pk for profile in profiles]}
+    )
+    address = reverse("personalization:user", args=[request.tenant.slug, user.pk])
+    if request.method == "POST" and form.is_valid():
+        made = actions.create_backups(
+            profiles=list(form.cleaned_data["profiles"]), comment=form.cleaned_data["comment"], by=request.actor
+        )
+        message = ngettext(
+            "Created %(count)s backup of %(user)s.", "Created %(count)s backups of %(user)s.", len(made)
+        ) % {"count": len(made), "user": user}
+        return done(request, address, message=message)
+    status = 422 if request.method == "POST" else 200
+    return dialog(
+        request, "personalization/back_up.html", {"form": form, "user": user, "address": address}, status=status
+    )
+
+
+@console_view("users.change", methods=("GET", "POST"))
+def restore(request, pk):
+    """Ask with what will change, then restore."""
+    backup = get_backup(request.rights, request.tenant.pk, pk)
+    profile = get_profile(request.rights, request.tenant.pk, backup.profile_id)
+    address = address_of(request, profile)
+    changes = compare(profile.snapshot, backup.snapshot)
+    answer = confirm(
+        request,
+        title=_("Restore %(group)s?") % _named(backup),
+        consequence=_(
+            "The current settings of %(user)s are replaced by those of %(at)s. They are backed up first, so that you can "
+            "undo this."
+        )
+        % _named(backup),
+        verb=_("Restore %(group)s") % _named(backup),
+        back=address,
+        hidden=[("version", request.POST.get("version") or profile.version)],
+        danger=False,
+        details=[_change_text(changes), *changes.names, takes_effect(profile), *_warnings(profile)],
+    )
+    if answer:
+        return answer
+    before = actions.restore_backup(backup=backup, version=_version(request), by=request.actor)
+    if before is None:
+        return done(request, address, message=_("The settings were the same already; nothing has changed."))
+    return done(
+        request,
+        address,
+        message=_("Restored %(group)s of %(user)s to %(at)s.") % _named(backup) + " " + takes_effect(profile),
+    )
+
+
+def _warnings(profile):
+    if profile.managed_user.is_logged_on:
+        yield _("The person is signed in at %(endpoint)s now: what is open there is not saved yet.") % {
+            "endpoint": profile.managed_user.last_endpoint
+        }
+
+
+def _change_text(changes):
+    if not changes.total:
+        return _("The current settings are the same as in this backup.")
+    return _("What changes: %(changed)s changed, %(added)s come back, %(removed)s go.") % {
+        "changed": changes.changed,
+        "added": changes.added,
+        "removed": changes.removed,
+    }
+
+
+@console_view("users.change", methods=("POST",))
+def undo(request, pk):
+    """Undo the last change with one click."""
+    backup = get_backup(request.rights, request.tenant.pk, pk)
+    actions.undo_change(backup=backup, by=request.actor)
+    return done(
+        request,
+        address_of(request, backup.profile),
+        message=_("Put back %(group)s of %(user)s as it was at %(at)s.") % _named(backup),
+    )
+
+
+@console_view("users.change", methods=("GET", "POST"))
+def protect(request, pk):
+    """Protect a backup until a day or for ever."""
+    backup = get_backup(request.rights, request.tenant.pk, pk)
+    form = ProtectForm(request.POST or None, initial={"version": backup.version})
+    address = address_of(request, backup.profile)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.protect_backup(
+                backup=backup, until=form.cleaned_data["until"], version=form.cleaned_data["version"], by=request.actor
+            )
+        except Refused as refused:
+            if refused.field is None:
+                raise
+            form.add_error(refused.field, refused.message)
+        else:
+            return done(request, address, message=_("The backup of %(at)s is protected.") % _named(backup))
+    status = 422 if request.method == "POST" else 200
+    return dialog(
+        request, "personalization/protect.html", {"form": form, "backup": backup, "address": address}, status=status
+    )
+
+
+@console_view("users.change", methods=("POST",))
+def unprotect(request, pk):
+    """Remove the protection of a backup."""
+    backup = get_backup(request.rights, request.tenant.pk, pk)
+    actions.unprotect_backup(backup=backup, version=_version(request), by=request.actor)
+    return done(
+        request,
+        address_of(request, backup.profile),
+        message=_("The backup of %(at)s is not protected any more.") % _named(backup),
+    )
+
+
+@console_view("users.change", methods=("GET", "POST"))
+def delete(request, pk):
+    """Ask, then delete one backup; it can be brought back for 30 days."""
+    backup = get_backup(request.rights, request.tenant.pk, pk)
+    address = address_of(request, backup.profile)
+    answer = confirm(
+        request,
+        title=_("Delete the backup of %(at)s?") % _named(backup),
+        consequence=_("It leaves the timeline of %(group)s of %(user)s. You can bring it back for 30 days.")
+        % _named(backup),
+        verb=_("Delete backup"),
+        back=address,
+        hidden=[("version", request.POST.get("version") or backup.version)],
+    )
+    if answer:
+        return answer
+    actions.delete_backup(backup=backup, version=_version(request), by=request.actor)
+    return done(
+        request,
+        address,
+        message=_("Deleted the backup of %(at)s. It can be brought back for 30 days.") % _named(backup),
+    )
+
+
+@console_view("users.change", methods=("POST",))
+def bring_back(request, pk):
+    """Take back the deletion of a backup."""
+    backup = get_backup(request.rights, request.tenant.pk, pk, deleted=True)
+    actions.bring_back_backup(backup=backup, by=request.actor)
+    return done(
+        request, address_of(request, backup.profile), message=_("The backup of %(at)s is back.") % _named(backup)
+    )
+
+
+@console_view("users.change", methods=("GET", "POST"))
+def delete_unprotected(request, pk, profile):
+    """Ask with the count, then delete all unprotected backups of one settings group."""
+    user = get_user(request.rights, request.tenant.pk, pk)
+    row = get_profile(request.rights, request.tenant.pk, profile)
+    count = actions.unprotected_count(row)
+    address = address_of(request, row)
+    named = {"group": row.settings_group.name, "user": str(user), "count": count}
+    answer = confirm(
+        request,
+        title=_("Delete the unprotected backups of %(group)s?") % named,
+        consequence=ngettext(
+            "%(count)s backup of %(user)s is deleted. It can be brought back for 30 days. Protected ones stay.",
+            "%(count)s backups of %(user)s are deleted. They can be brought back for 30 days. Protected ones stay.",
+            count,
+        )
+        % named,
+        verb=ngettext("Delete %(count)s backup", "Delete %(count)s backups", count) % named,
+        back=address,
+        hidden=[("version", request.POST.get("version") or count)],
+    )
+    if answer:
+        return answer
+    deleted = actions.delete_unprotected_backups(profile=row, expected=_version(request), by=request.actor)
+    return done(
+        request,
+        address,
+        message=ngettext("Deleted %(count)s backup.", "Deleted %(count)s backups.", deleted) % {"count": deleted},
+    )

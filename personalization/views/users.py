@@ -1,0 +1,101 @@
+"""Managed users: the list, one user, one settings group of a user."""
+
+from django.core.exceptions import BadRequest
+from django.http import Http404
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from config.policy import console_view
+from config.ui.lists import list_page
+from config.ui.responses import page
+from personalization.access import get_backup, get_profile, get_user, visible_users
+from personalization.actions.backups import protection_text
+from personalization.history import profiles_of, timeline, with_data
+from personalization.lists import ManagedUserList
+
+
+@console_view("users.view")
+def user_list(request):
+    """List the users of the person's groups."""
+    users = with_data(visible_users(request.rights, request.tenant.pk))
+    return list_page(request, ManagedUserList, users, "personalization/user_list.html")
+
+
+@console_view("users.view")
+def user(request, pk):
+    """Show one user's settings groups with size and last save."""
+    row = get_user(request.rights, request.tenant.pk, pk)
+    profiles = list(profiles_of(row))
+    stored = [profile for profile in profiles if profile.snapshot]
+    largest = sorted(stored, key=lambda profile: -profile.snapshot.size)[:8]
+    return page(
+        request,
+        "personalization/user.html",
+        {
+            "user": row,
+            "profiles": profiles,
+            "stored": stored,
+            "sizes": [(profile.settings_group.name, profile.snapshot.size, None) for profile in largest],
+            "size_words": [filesizeformat(profile.snapshot.size) for profile in largest],
+        },
+    )
+
+
+def _profile_of(request, pk, profile):
+    row = get_profile(request.rights, request.tenant.pk, profile)
+    if row.managed_user_id != pk:
+        raise Http404
+    return row
+
+
+def address_of(request, profile):
+    """Return the address of a profile's timeline."""
+    return reverse("personalization:profile", args=[request.tenant.slug, profile.managed_user_id, profile.pk])
+
+
+@console_view("users.view")
+def profile(request, pk, profile):
+    """Show the timeline of one settings group of one user."""
+    row = _profile_of(request, pk, profile)
+    before = request.GET.get("before")
+    if before:
+        try:
+            before = get_backup(request.rights, request.tenant.pk, before)
+        except (ValueError, TypeError) as error:
+            raise BadRequest("no such page") from error
+    moments, older, deleted = timeline(row, before=before or None)
+    undo = next(
+        (
+            moment.backup
+            for moment in moments
+            if moment.backup.origin == "before-change" and moment.backup.made_version == row.version
+        ),
+        None,
+    )
+    return page(
+        request,
+        "personalization/profile.html",
+        {
+            "profile": row,
+            "user": row.managed_user,
+            "moments": moments,
+            "older_url": f"{request.path}?before={older.pk}" if older else None,
+            "is_first_page": not before,
+            "deleted": deleted,
+            "undo": undo,
+            "protection_text": protection_text,
+            "takes_effect": takes_effect(row),
+        },
+    )
+
+
+def takes_effect(profile):
+    """Return when a change of this profile reaches the person's desktop, as a sentence to say on the phone."""
+    group = profile.settings_group
+    if group.kind == group.Kind.WINDOWS:
+        return _("It takes effect at the next sign-in to Windows: ask the person to sign out and in again.")
+    programs = ", ".join(group.programs) or group.name
+    return _("It takes effect when %(programs)s starts next: ask the person to close it first.") % {
+        "programs": programs
+    }

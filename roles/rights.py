@@ -1,0 +1,171 @@
+"""What a person may do: the union over the own entry and every group's entry (spec 2.1), as a value."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+
+from accounts.models import Tenant
+from roles.catalogue import GRANT_CODENAMES, PERMISSIONS, SIGNED_IN, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One source of rights: a role, the personalization group it covers (None for all), and where it comes from.
+
+    `via` is the listed group's name, or "" for the person's own entry; `entry_id` and `via_id` are the keys of the
+    entry and of that group.
+    """
+
+    role: str
+    group_id: UUID | None
+    via: str = ""
+    entry_id: UUID | None = None
+    via_id: UUID | None = None
+
+    def gives(self, permission, group=None):
+        """Say whether this source alone allows it, in `group` (an id) where one is given."""
+        covers = self.role == Role.PRIMARY_ADMIN or self.group_id is not None and group in (None, self.group_id)
+        return covers and permission in PERMISSIONS[Role(self.role)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """The effective rights of one person in one tenant. `admin_groups` and `support_groups` hold group ids; a Primary
+    Administrator has every group without naming one."""
+
+    is_primary: bool = False
+    admin_groups: frozenset = frozenset()
+    support_groups: frozenset = frozenset()
+    is_member: bool = False
+
+    @property
+    def role(self):
+        """The strongest role held anywhere, or None."""
+        if self.is_primary:
+            return Role.PRIMARY_ADMIN
+        if self.admin_groups:
+            return Role.ADMIN
+        return Role.SUPPORT_DESK if self.support_groups else None
+
+    @property
+    def groups(self):
+        """Every group in which the person may work on one user at a time (spec 2.1 rule 5)."""
+        return self.admin_groups | self.support_groups
+
+    def may(self, permission, group=None):
+        """Say whether the person holds the permission, in `group` (an id) where one is given."""
+        if not self.is_member:
+            return False
+        if permission in SIGNED_IN:
+            return True
+        if self.is_primary:
+            return permission in PERMISSIONS[Role.PRIMARY_ADMIN]
+        admin = permission in PERMISSIONS[Role.ADMIN]
+        support = permission in PERMISSIONS[Role.SUPPORT_DESK]
+        if group is not None:
+            return admin and group in self.admin_groups or support and group in self.support_groups
+        return admin and bool(self.admin_groups) or support and bool(self.support_groups)
+
+
+def aggregate(grants):
+    """Return the Rights that a set of grants adds up to: order and repetition do not matter, nothing is taken away."""
+    grants = list(grants)
+    return Rights(
+        is_primary=any(grant.role == Role.PRIMARY_ADMIN for grant in grants),
+        admin_groups=frozenset(g.group_id for g in grants if g.role == Role.ADMIN and g.group_id),
+        support_groups=frozenset(g.group_id for g in grants if g.role == Role.SUPPORT_DESK and g.group_id),
+        is_member=True,
+    )
+
+
+# One statement over the entries and the direct grant tables (decision 3). The tables belong to personalization; roles
+# knows their names only.
+_SQL = """
+WITH mine AS (
+    SELECT a.id, a.role, a.membership_id, a.group_id,
+           CASE WHEN a.group_id IS NULL THEN '' ELSE a.subject_name END AS via
+    FROM roles_roleassignment a
+    WHERE a.tenant_id = %(tenant)s AND (
+        a.membership_id = %(membership)s
+        OR a.group_id IN (SELECT g.group_id FROM accounts_groupmembership g
+                          WHERE g.tenant_id = %(tenant)s AND g.user_id = %(user)s))
+)
+SELECT mine.role, NULL::uuid, mine.via, mine.id, mine.group_id
+FROM mine WHERE mine.role = %(primary)s
+UNION ALL
+SELECT p.codename, o.content_object_id, mine.via, mine.id, mine.group_id FROM mine
+JOIN personalization_personalizationgroupusergrant o ON o.tenant_id = %(tenant)s AND o.user_id = %(user)s
+JOIN auth_permission p ON p.id = o.permission_id
+WHERE mine.membership_id IS NOT NULL
+UNION ALL
+SELECT p.codename, o.content_object_id, mine.via, mine.id, mine.group_id FROM mine
+JOIN personalization_personalizationgroupgroupgrant o ON o.tenant_id = %(tenant)s AND o.group_id = mine.group_id
+JOIN auth_permission p ON p.id = o.permission_id
+"""
+_ROLE_OF = {codename: role for role, codename in GRANT_CODENAMES.items()}
+
+
+def grants_of(membership):
+    """Return every Grant of a person in the current tenant, own entry and groups. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SQL,
+            {
+                "tenant": membership.tenant_id,
+                "membership": membership.pk,
+                "user": membership.user_id,
+                "primary": Role.PRIMARY_ADMIN.value,
+            },
+        )
+        return [Grant(_ROLE_OF.get(word, word), *rest) for word, *rest in cursor.fetchall()]
+
+
+def rights_of(membership):
+    """Return the Rights of a person; one who left, is disabled or locked, or None, has none (decision 22)."""
+    if not membership or closed_gate(membership):
+        return Rights()
+    return aggregate(grants_of(membership))
+
+
+def closed_gate(membership):
+    """Return the code of the first gate of the person that is shut, or "" when all are open (UM-31)."""
+    user = membership.user
+    if not user.is_active:
+        return "account-disabled"
+    if user.locked_at is not None:
+        return "account-locked"
+    return "" if membership.is_active else "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a person may do something and why (UM-33).
+
+    `reason` is one of: account-disabled, account-locked, left, tenant-suspended (a shut gate), signed-in (every member
+    may), granted (`sources` name each entry that alone suffices), no-entry, role-too-small, other-groups.
+    """
+
+    allowed: bool
+    reason: str
+    sources: tuple[Grant, ...] = ()
+
+
+def authorize(membership, permission, group=None):
+    """Decide whether the person holds the permission, in `group` (an id) where one is given (UM-29 to UM-33).
+
+    Says the same as `rights_of(membership).may(permission, group)`, with the reason. Reads the rights anew.
+    """
+    if gate := closed_gate(membership):
+        return Decision(False, gate)
+    if membership.tenant.status != Tenant.Status.ACTIVE:
+        return Decision(False, "tenant-suspended")
+    if permission in SIGNED_IN:
+        return Decision(True, "signed-in")
+    grants = grants_of(membership)
+    if sources := tuple(grant for grant in grants if grant.gives(permission, group)):
+        return Decision(True, "granted", sources)
+    if not grants:
+        return Decision(False, "no-entry")
+    elsewhere = group is not None and any(grant.gives(permission) for grant in grants)
+    return Decision(False, "other-groups" if elsewhere else "role-too-small")

@@ -1,0 +1,1 @@
+"""Pages of User Roles: the list with its changes, adding somebody, and "Why can X do Y?"."""

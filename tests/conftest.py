@@ -1,0 +1,154 @@
+"""Databases as in production: made by the owner, used by the application's role; the cast and the two tenants."""
+
+import os
+from contextlib import contextmanager
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.db import connections
+from django.test import Client
+from django.test.testcases import TransactionTestCase
+from django.test.utils import CaptureQueriesContext
+from psycopg.conninfo import conninfo_to_dict
+
+from tests import factories
+
+ACCOUNTS = {
+    alias: {name: database[name] for name in ("USER", "PASSWORD")} for alias, database in settings.DATABASES.items()
+}
+_owner = conninfo_to_dict(os.environ["DATABASE_OWNER_URL"])
+OWNER = {"USER": _owner["user"], "PASSWORD": _owner["password"]}
+# Playwright keeps an event loop in the tests' thread; the ORM is called beside it, never inside it.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+DEEP = os.environ.get("ROAMKEEP_DEEP") == "1"
+
+
+def _connect(account=None):
+    """Let every connection be the owner's, or, without an account, the one its alias is meant for."""
+    for alias, own in ACCOUNTS.items():
+        connections[alias].close()
+        connections[alias].settings_dict.update(account or own)
+
+
+@contextmanager
+def as_owner():
+    """Use the owner's role for a moment: it makes, flushes and drops tables; nothing of the product runs as owner."""
+    _connect(OWNER)
+    try:
+        yield
+    finally:
+        _connect()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    _connect(OWNER)
+    name = os.environ.get("ROAMKEEP_TEST_DATABASE")
+    if name:
+        for alias in ("default", "operator"):
+            settings.DATABASES[alias].setdefault("TEST", {})["NAME"] = name
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    _connect()
+    yield
+    _connect(OWNER)
+
+
+_flush = TransactionTestCase._fixture_teardown
+
+
+def _flush_as_owner(self):
+    with as_owner():  # TRUNCATE belongs to the owner alone: it ignores row-level security
+        _flush(self)
+
+
+TransactionTestCase._fixture_teardown = _flush_as_owner
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings):
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+@pytest.fixture
+def acme(db):
+    """The tenant of Alice and Bob: Finance, Sales, Engineering, Default Users."""
+    return factories.world("acme", "Acme Industries")
+
+
+@pytest.fixture
+def globex(db):
+    """The tenant of Charlie, with groups of the same names."""
+    return factories.world("globex", "Globex Corporation")
+
+
+@pytest.fixture
+def alice(acme):
+    """Primary Administrator of acme."""
+    return factories.member(acme, "Alice Adler", "alice", role="persops.primary_admin")
+
+
+@pytest.fixture
+def bob(acme):
+    """Support Desk of Finance in acme."""
+    return factories.member(acme, "Bob Brandt", "bob", role="persops.support_desk", groups=[acme.finance])
+
+
+@pytest.fixture
+def charlie(globex):
+    """Primary Administrator of globex."""
+    return factories.member(globex, "Charlie Chen", "charlie", role="persops.primary_admin")
+
+
+@pytest.fixture
+def olga(db):
+    """Platform operator: a member of no tenant."""
+    return factories.operator("Olga Orlova", "olga@roamkeep.example")
+
+
+@pytest.fixture
+def sign_in():
+    """Return a function: a browser in which the member is signed in to the tenant."""
+
+    def browser(member):
+        client = Client()
+        session = client.session
+        session[SESSION_KEY] = str(member.user_id)
+        session[BACKEND_SESSION_KEY] = "accounts.backends.SessionBackend"
+        session[HASH_SESSION_KEY] = member.user.get_session_auth_hash()
+        session["tenant_id"] = str(member.tenant_id)
+        session.save()
+        client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+        return client
+
+    return browser
+
+
+@pytest.fixture
+def query_count():
+    """Return a function: how many queries a call makes."""
+
+    def count(call):
+        with CaptureQueriesContext(connections["default"]) as captured:
+            call()
+        return len(captured)
+
+    return count
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    """Debian's Chromium; the sandbox needs rights that a container does not have."""
+    return {**browser_type_launch_args, "executable_path": "/usr/bin/chromium", "args": ["--no-sandbox"]}
+
+
+@pytest.fixture(scope="session")
+def base_url():
+    """Each test asks live_server itself; the plugin's own fixture of this name warns under pytest 9."""
+    return ""

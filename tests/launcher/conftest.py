@@ -1,0 +1,89 @@
+"""The launcher is tested as it meets a machine: without the variables that `./roamkeep test` itself hands over."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from launcher.service import Service
+from launcher.stack import CALLER_VARIABLES, DIRECTORY_PREFIXES
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    """Take the surrounding stack's variables away, or the launcher would use its servers."""
+    for name in os.environ.keys() - bare(os.environ).keys():
+        monkeypatch.delenv(name)
+
+
+def bare(environment):
+    """Return an environment without what a running stack hands over."""
+    handed = (*CALLER_VARIABLES, "STATIC_ROOT", "DATA_DIR")
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in handed and not name.startswith(DIRECTORY_PREFIXES)
+    }
+
+
+class Script(Service):
+    """A service that runs a few lines of Python in a folder."""
+
+    def __init__(self, name: str, folder: Path, lines: str, *, ready: str | None = None) -> None:
+        self.name = name
+        self.folder = folder
+        self.lines = lines
+        self.ready = ready
+
+    def command(self):
+        return [sys.executable, "-c", self.lines]
+
+    def popen_options(self):
+        return {"cwd": self.folder}
+
+    def is_ready(self):
+        return self.ready is None or (self.folder / self.ready).exists()
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Return a maker of services from lines of Python that run in `tmp_path`."""
+
+    def make(lines, *, name="script", ready=None, **attributes):
+        service = Script(name, tmp_path, lines, ready=ready)
+        for attribute, value in attributes.items():
+            setattr(service, attribute, value)
+        return service
+
+    return make
+
+
+def lives(pid: int) -> bool:
+    """Say whether a process runs; one that is dead and not yet reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def eventually(condition, *, seconds=30.0):
+    """Wait until the condition holds, and return its value; fail after that many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """Return the ids of a process's children."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in listed.split()]
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)

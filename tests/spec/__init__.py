@@ -1,0 +1,1 @@
+"""Which statements of the specification the tests prove, and whether each such test can fail."""
