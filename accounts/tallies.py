@@ -24,7 +24,7 @@ INSERT INTO {SignInTally._meta.db_table} AS t
     (id, tenant_id, verb, reason, account_key, origin, membership_id, address, count, first_at, last_at)
 VALUES (%(id)s, %(tenant)s, %(verb)s, %(reason)s, %(account)s, %(origin)s, %(membership)s, %(address)s,
     1, %(now)s, %(now)s)
-ON CONFLICT (tenant_id, verb, reason, account_key, origin) DO UPDATE SET last_at = %(now)s
+ON CONFLICT (tenant_id, verb, reason, account_key, origin) DO UPDATE SET count = t.count + 1, last_at = %(now)s
 """
 
 

@@ -9,6 +9,7 @@ from django.template.loader import get_template
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from config.ui import templating
 from config.ui.views import theme_of
@@ -80,7 +81,15 @@ class Page:
         may = self.person.may if self.person else lambda permission: False
         self.tasks_url = reverse("personalization:task-panel", args=[slug]) if slug and may("tasks.view") else None
         self.search_url = reverse("personalization:user-list", args=[slug]) if slug and may("users.view") else None
+        self.tasks_page_url = reverse("personalization:task-list", args=[slug]) if self.tasks_url else None
+        self.home_url = reverse("personalization:home", args=[slug]) if slug else "/"
         self.sign_out_url = reverse("accounts:sign-out") if self.person else None
+        account = {
+            "label": _("My account"),
+            "icon": "user-circle",
+            "url": slug and reverse("accounts:account", args=[slug]),
+        }
+        self.account_items = [account] if slug else []
 
 
 def page_context(request):

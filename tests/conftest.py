@@ -2,6 +2,7 @@
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -21,6 +22,7 @@ _owner = conninfo_to_dict(os.environ["DATABASE_OWNER_URL"])
 OWNER = {"USER": _owner["user"], "PASSWORD": _owner["password"]}
 # Playwright keeps an event loop in the tests' thread; the ORM is called beside it, never inside it.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # a fresh checkout has collected nothing yet
 DEEP = os.environ.get("ROAMKEEP_DEEP") == "1"
 
 

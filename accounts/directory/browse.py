@@ -35,16 +35,15 @@ LONGEST_SORT_NAME = 256
 
 @dataclass(frozen=True)
 class Cursor:
-    """The last entry shown: its phase, name and id, how many in a row had that name, and who sorted."""
+    """The last entry shown: its phase, name and id, and who sorted."""
 
     phase: str
     name: str
     id: str
-    namesakes: int
     sorted_by_server: bool
 
     def encode(self) -> str:
-        values = [self.phase, self.name, self.id, self.namesakes, self.sorted_by_server]
+        values = [self.phase, self.name, self.id, self.sorted_by_server]
         return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 
 
@@ -55,12 +54,11 @@ def decode_cursor(text: str) -> Cursor | None:
     """
     try:
         padded = text + "=" * (-len(text) % 4)
-        phase, name, entry_id, namesakes, by_server = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        is_sound = phase in PHASES and isinstance(name, str) and isinstance(by_server, bool)
-        if not is_sound or type(namesakes) is not int or not 0 < namesakes <= LARGEST_LEVEL:
+        phase, name, entry_id, by_server = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        if phase not in PHASES or not isinstance(name, str) or not isinstance(by_server, bool):
             return None
         name.encode()
-        return Cursor(phase, name[:LONGEST_SORT_NAME], str(uuid.UUID(entry_id)), namesakes, by_server)
+        return Cursor(phase, name[:LONGEST_SORT_NAME], str(uuid.UUID(entry_id)), by_server)
     except (ValueError, TypeError, AttributeError):
         return None
 
@@ -101,7 +99,7 @@ def children(config: DirectoryConfig, connection: Connection, parent: str, curso
             break
     page = shown[:limit]
     entries = tuple(record.entry for _, record, _ in page)
-    return Page(entries, _next_cursor(config, page, cursor) if len(shown) > limit else None)
+    return Page(entries, _next_cursor(config, page[-1]) if len(shown) > limit else None)
 
 
 def name_order(config: DirectoryConfig, filter: str) -> Order:
@@ -136,7 +134,8 @@ def _sorted_records(
     filter = order.filter
     if control and start and order.after:
         filter = filters.all_of(filter, order.after(start.name))
-    size = min(wanted + (start.namesakes if start else 0), MOST_AT_ONCE) if control else MOST_AT_ONCE
+    # The entry of the cursor comes again, and with it those of its name.
+    size = min(wanted + (1 if start else 0), MOST_AT_ONCE) if control else MOST_AT_ONCE
     pages = connection.pages(parent, ldap.SCOPE_ONELEVEL, filter, READ, size=size, control=control)
     first, said_so = next(pages, ([], False))
     results: Iterator[Result] = chain(first, (result for page, _ in pages for result in page))
@@ -176,15 +175,7 @@ def _after(records: Iterable[Record], order: Order, start: Cursor | None) -> Ite
     yield from rest
 
 
-def _next_cursor(config: DirectoryConfig, page: list[tuple[str, Record, bool]], before: Cursor | None) -> str:
-    phase, last, by_server = page[-1]
-    order = _order(config, phase)
-    key = order.key(last.attributes)
-    same = 0
-    for its_phase, record, _ in reversed(page):
-        if its_phase != phase or order.key(record.attributes) != key:
-            break
-        same += 1
-    if same == len(page) and before and before.phase == phase and folded(before.name) == key:
-        same += before.namesakes
-    return Cursor(phase, order.name(last.attributes)[:LONGEST_SORT_NAME], last.entry.id, same, by_server).encode()
+def _next_cursor(config: DirectoryConfig, last: tuple[str, Record, bool]) -> str:
+    phase, record, by_server = last
+    name = _order(config, phase).name(record.attributes)
+    return Cursor(phase, name[:LONGEST_SORT_NAME], record.entry.id, by_server).encode()

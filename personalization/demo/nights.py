@@ -69,10 +69,10 @@ def histories(desk: Desk, now: datetime, nights: list[datetime]) -> Iterator[His
     seen = [night for night in nights if night <= logon + timedelta(days=1)]
     for program in EVERYTHING:
         if program.is_used_by(desk):
-            yield _history(desk, program, seen, is_at_work=logon > now - timedelta(hours=2))
+            yield _history(desk, program, seen, now, is_at_work=logon > now - timedelta(hours=2))
 
 
-def _history(desk: Desk, program: Program, nights: list[datetime], *, is_at_work: bool) -> History:
+def _history(desk: Desk, program: Program, nights: list[datetime], now: datetime, *, is_at_work: bool) -> History:
     dice = desk.dice(program.name, "nights")
     # Programs of every day changed on each of the last nights, others now and then over the last months.
     at = 0 if program.days == 1 else dice.randrange(program.days)
@@ -92,9 +92,7 @@ def _history(desk: Desk, program: Program, nights: list[datetime], *, is_at_work
         states[-1] = erp(desk, first + len(states) - 1, broken=True)
     history = History(desk, program, chosen, states)
     if not is_broken and chosen:
-        _add_other_origins(
-            history, dice.random(), nights, program.items(desk, first - 1), program.items(desk, first + 9)
-        )
+        _add_other_origins(history, dice.random(), now, program.items(desk, first - 1), program.items(desk, first + 9))
     return history
 
 
@@ -108,11 +106,9 @@ def _edits(desk: Desk, program: Program, first: int) -> Iterator[list[Item]]:
         before = state
 
 
-def _add_other_origins(
-    history: History, chance: float, nights: list[datetime], older: list[Item], other: list[Item]
-) -> None:
+def _add_other_origins(history: History, chance: float, now: datetime, older: list[Item], other: list[Item]) -> None:
     oldest, newest = history.nights[0], history.nights[-1]
-    if newest < nights[0] - timedelta(days=20):  # the nightly run would take them away at once
+    if newest < now - timedelta(days=20):  # the nightly run would take them away at once
         return
     columns: dict
     if chance < 0.02:

@@ -9,8 +9,10 @@ ANALYZE = f"""
 CREATE FUNCTION personalization_learn_tenants() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
 BEGIN
-    ANALYZE (SKIP_LOCKED) personalization_manageduser (tenant_id), personalization_settingsprofile (tenant_id),
-        personalization_snapshot (tenant_id), personalization_backup (tenant_id), personalization_taskitem (tenant_id);
+    ANALYZE (SKIP_LOCKED) personalization_manageduser (tenant_id, group_id),
+        personalization_settingsprofile (tenant_id, managed_user_id, settings_group_id, snapshot_id),
+        personalization_snapshot (tenant_id), personalization_taskitem (tenant_id, task_id, state),
+        personalization_backup (tenant_id, profile_id, snapshot_id, created_at, origin, deleted_at, task_id);
 END $body$;
 REVOKE EXECUTE ON FUNCTION personalization_learn_tenants() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION personalization_learn_tenants() TO {settings.DATABASE_ROLES["app"]};

@@ -12,7 +12,7 @@ from audit.actions import Actor
 from config.errors import Refused
 from personalization import moves
 from personalization.actions.tasks import Operation, scope_of
-from personalization.models import ItemState, ManagedUser, Task, TaskOperation, Verb
+from personalization.models import ItemState, ManagedUser, SettingsGroup, Task, TaskOperation, Verb
 from personalization.outcomes import Outcome
 from personalization.runner.results import Result, write
 from personalization.runner.steps import STEPS
@@ -52,10 +52,10 @@ class Batch:
         if operation.verb == Verb.UNDO:
             return None
         if operation.pk not in self.scopes:
-            chosen = Operation(
-                operation.verb, tuple(operation.kinds), tuple(UUID(pk) for pk in operation.settings_groups)
-            )
-            self.scopes[operation.pk] = frozenset(scope_of(self.task.tenant_id, chosen))
+            tenant_id, groups = self.task.tenant_id, tuple(UUID(pk) for pk in operation.settings_groups)
+            chosen = frozenset(scope_of(tenant_id, Operation(operation.verb, tuple(operation.kinds), groups)))
+            is_all = SettingsGroup.objects.filter(tenant_id=tenant_id).count() == len(chosen)
+            self.scopes[operation.pk] = None if is_all else chosen
         return self.scopes[operation.pk]
 
 

@@ -23,7 +23,8 @@ from personalization.models import Blob, Snapshot
 
 log = structlog.get_logger(__name__)
 
-_BATCH = 200
+_PAGE_ROWS = 500
+_PAGE_BYTES = 8 << 20
 
 
 class StoreDamaged(Exception):
@@ -72,54 +73,75 @@ def read_items(snapshot: Snapshot) -> Iterator[Item]:
 
 def read_blob(*, tenant_id: UUID, digest: bytes) -> bytes:
     """Return the contents with this SHA-256. Raises `StoreDamaged`, also when the store does not hold them."""
-    # A cursor of psycopg itself: the text form of a bytea, which Django's asks for, is twice as long as the bytes.
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(
-            "SELECT size, stored FROM personalization_blob WHERE tenant_id = %s AND digest = %s",
-            [tenant_id, digest],
-            binary=True,
-        )
-        row = cursor.fetchone()
+    rows = _rows(
+        "SELECT size, stored FROM personalization_blob WHERE tenant_id = %s AND digest = %s", [tenant_id, digest]
+    )
     try:
-        if row is None:
+        if not rows:
             raise DamagedContent("missing")
-        return _unpacked(bytes(row[1]), digest, row[0])
+        [(size, stored)] = rows
+        return _unpacked(stored, digest, size)
     except DamagedContent:
         raise _damage(tenant_id, "blob", digest) from None
 
 
 def verify(*, tenant_id: UUID) -> Verified:
-    """Read every snapshot and blob of the tenant and check them all, a few at a time.
+    """Read every snapshot and blob of the tenant and check them all, some megabytes at a time.
 
     Unlike reading it goes on after a damaged one. A snapshot counts as damaged too when a blob it names has no row.
     """
     damaged: list[tuple[str, bytes]] = []
     snapshots = blobs = 0
-    for row in _all(Snapshot, tenant_id):
-        try:
-            named = manifest.blob_digests(read_manifest_bytes(row))
-            there = Blob.objects.filter(tenant_id=tenant_id, digest__in=named).count()
-            if there != len(named):
-                raise _damage(tenant_id, "snapshot", bytes(row.digest))
-            snapshots += 1
-        except StoreDamaged as damage:
-            damaged.append((damage.kind, damage.digest))
-    for row in _all(Blob, tenant_id):
-        try:
-            read_blob(tenant_id=tenant_id, digest=bytes(row.digest))
-            blobs += 1
-        except StoreDamaged as damage:
-            damaged.append((damage.kind, damage.digest))
+    for page in _pages("personalization_snapshot", "manifest", tenant_id):
+        named: dict[bytes, set[bytes]] = {}
+        for digest, packed, _size in page:
+            try:
+                named[digest] = manifest.blob_digests(_unpacked(packed, digest, DEFAULT_LIMITS.manifest_bytes))
+            except DamagedContent:
+                damaged.append(("snapshot", digest))
+        wanted = Blob.objects.filter(tenant_id=tenant_id, digest__in=set().union(*named.values()))
+        there = {bytes(digest) for digest in wanted.values_list("digest", flat=True)}
+        damaged += [("snapshot", digest) for digest, blobs_of in named.items() if not blobs_of <= there]
+        snapshots += sum(blobs_of <= there for blobs_of in named.values())
+    for page in _pages("personalization_blob", "stored", tenant_id):
+        for digest, packed, size in page:
+            try:
+                _unpacked(packed, digest, size)
+                blobs += 1
+            except DamagedContent:
+                damaged.append(("blob", digest))
+    for kind, digest in damaged:
+        _damage(tenant_id, kind, digest)
     return Verified(snapshots, blobs, tuple(damaged))
 
 
-def _all(model, tenant_id):
-    """Yield all rows in id order, keyset-paged, without what is long in them."""
-    rows = model.objects.filter(tenant_id=tenant_id).order_by("id").defer("stored" if model is Blob else "manifest")
-    last = None
-    while page := list(rows[:_BATCH] if last is None else rows.filter(id__gt=last)[:_BATCH]):
-        yield from page
-        last = page[-1].pk
+def _pages(table: str, column: str, tenant_id: UUID) -> Iterator[list[tuple[bytes, bytes, int]]]:
+    """Yield lists of (digest, packed bytes, size) of a whole table, keyset-paged by digest, `_PAGE_BYTES` each."""
+    last = b""
+    while True:
+        lengths = _rows(
+            f"SELECT digest, octet_length({column}) FROM {table} WHERE tenant_id = %s AND digest > %s "
+            f"ORDER BY digest LIMIT {_PAGE_ROWS}",
+            [tenant_id, last],
+        )
+        if not lengths:
+            return
+        chosen, total = [], 0
+        for digest, length in lengths:
+            if chosen and total + length > _PAGE_BYTES:
+                break
+            chosen.append(digest)
+            total += length
+        last = chosen[-1]
+        yield _rows(
+            f"SELECT digest, {column}, size FROM {table} WHERE tenant_id = %s AND digest = ANY(%s)", [tenant_id, chosen]
+        )
+
+
+def _rows(statement: str, values: list) -> list[tuple]:
+    """Rows with their bytes as bytes: the text form of a bytea, which Django's cursors ask for, is twice as long."""
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(statement, values, binary=True).fetchall()
 
 
 def _unpacked(packed: bytes, digest: bytes, limit: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfoNotFoundError
 
 import structlog
 from django.utils import timezone
@@ -26,7 +26,7 @@ def day_due(tenant: Tenant, now: datetime) -> date | None:
     it (AC-BGS-4).
     """
     try:
-        local = now.astimezone(ZoneInfo(tenant.time_zone))
+        local = now
     except (ZoneInfoNotFoundError, ValueError):
         local = now
     return local.date() if local.hour >= FROM_HOUR else None

@@ -207,7 +207,10 @@ def task(request, pk):
         ],
     }
     if request.htmx.target == "task-progress":
-        return fragment(request, "personalization/task.html", "progress", context)
+        answer = fragment(request, "personalization/task.html", "progress", context)
+        if not context["poll"]:  # buttons and results of the page are those of a running task
+            answer["HX-Refresh"] = "true"
+        return answer
     if not details:
         return page(request, "personalization/task.html", context | {"listing": None})
     items = TaskItem.objects.filter(tenant_id=request.tenant.pk, task_id=row.pk)

@@ -221,6 +221,22 @@ def test_refused_work_is_the_same_for_every_login(acme, directory, browse, monke
         assert binds == [login]
 
 
+def test_a_locked_account_does_not_tell_by_its_work_that_the_password_is_right(acme, directory, browse, monkeypatch):
+    lena = with_password(factories.member(acme, "Lena Lang", "lena"))
+    User.objects.filter(pk=lena.user_id).update(locked_at=timezone.now())
+    asked = []
+    original = Directory.authenticate
+
+    def authenticate(self, *, login, password):
+        asked.append(login)
+        return original(self, login=login, password=password)
+
+    monkeypatch.setattr(Directory, "authenticate", authenticate)
+    for password in (PASSWORD, "not the password"):
+        assert _enter(browse(), acme, "lena", password).status_code == 422
+    assert asked == ["lena", "lena"]
+
+
 def test_the_right_local_password_never_reaches_the_directory(acme, directory, browse, monkeypatch):
     with_password(factories.member(acme, "Lena Lang", "lena"))
     monkeypatch.setattr("accounts.signin.directory_of", None)

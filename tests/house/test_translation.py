@@ -119,21 +119,24 @@ def test_each_kind_of_text_in_code_is_found_with_its_line(tmp_path):
     assert found[None, "%(n)s egg"].id == ("%(n)s egg", "%(n)s eggs")
 
 
+def listed(language, found):
+    """Return what to do and every message concerned with its places, for a failing test."""
+    lines = [f"{message.id!r} at {message.locations[0][0]}:{message.locations[0][1]}" for message in found]
+    return "\n".join([f"{len(lines)} texts: {AGAIN.format(language=language)}", *lines])
+
+
 def test_every_text_of_code_and_templates_is_in_the_catalogue(tmp_path, language, catalogue):
     call_command("makemessages", locale=[language], into=tmp_path, verbosity=0)
     fresh = messages(read(tmp_path / language / "LC_MESSAGES" / "django.po"))
-    missing = {
-        text: message.locations
-        for text, message in fresh.items()
-        if getattr(catalogue.get(text), "id", "") != message.id
-    }
-    gone = sorted(text for _, text in catalogue.keys() - fresh.keys())
-    assert (missing, gone) == ({}, []), f"texts changed: {AGAIN.format(language=language)}"
+    missing = [message for text, message in fresh.items() if getattr(catalogue.get(text), "id", "") != message.id]
+    assert not missing, listed(language, missing)
+    gone = [message for text, message in catalogue.items() if text not in fresh]
+    assert not gone, "no longer used, " + listed(language, gone)
 
 
 def test_every_text_is_translated_and_none_is_a_guess(language, catalogue):
-    empty = [message.id for message in catalogue.values() if not all(forms(message.string)) or message.fuzzy]
-    assert empty == [], AGAIN.format(language=language)
+    open_ones = [message for message in catalogue.values() if not all(forms(message.string)) or message.fuzzy]
+    assert not open_ones, listed(language, open_ones)
 
 
 def test_translations_have_the_placeholders_of_their_texts(catalogue):
@@ -155,7 +158,8 @@ def test_the_compiled_catalogue_holds_what_the_written_one_says(language, catalo
         for text, message in catalogue.items()
         if text not in compiled or forms(compiled[text].string) != forms(message.string)
     }
-    assert (differences, compiled.keys() - catalogue.keys()) == (set(), set()), AGAIN.format(language=language)
+    differences |= compiled.keys() - catalogue.keys()
+    assert not differences, f"{AGAIN.format(language=language)}: {sorted(text for _, text in differences)}"
 
 
 def test_no_event_text_loses_a_label_in_translation(language):

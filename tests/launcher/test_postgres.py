@@ -2,6 +2,7 @@ import os
 import pwd
 import shutil
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -137,9 +138,11 @@ def test_data_survives_kill_9_and_a_stale_pid_file(own_folder):
     assert started.stop() == -signal.SIGKILL
     # The process id of the dead server belongs to something else by now.
     pid_file = own_folder.path / "postgres" / "postmaster.pid"
-    pid_file.write_text(pid_file.read_text().replace(str(started.pid), str(os.getpid()), 1))
-    with running(cluster_of(own_folder), own_folder.logs) as again:
-        assert ask(again.url(roles.OWNER), "SELECT answer FROM kept") == (42,)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        pid_file.write_text(pid_file.read_text().replace(str(started.pid), str(other.pid), 1))
+        with running(cluster_of(own_folder), own_folder.logs) as again:
+            assert ask(again.url(roles.OWNER), "SELECT answer FROM kept") == (42,)
+        other.kill()
     assert not lives(started.pid)
 
 

@@ -6,6 +6,7 @@ import os
 import tracemalloc
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
@@ -187,3 +188,18 @@ def test_damaged_bytes_are_never_handed_out_and_leave_an_event(acme, model, stor
 def test_a_blob_that_is_gone_is_damage_too(acme):
     with acme.context(), pytest.raises(store.StoreDamaged):
         store.read_blob(tenant_id=acme.pk, digest=bytes(32))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_check_of_the_whole_store_names_what_is_damaged_and_fails(acme, globex):
+    for world in (acme, globex):
+        with world.context():
+            store.put_snapshot(tenant_id=world.pk, items=[file("a.bin", world.slug.encode())])
+    out = io.StringIO()
+    call_command("verify_store", "globex", stdout=out)
+    damage(Blob, stored=b"x")
+    with pytest.raises(CommandError):
+        call_command("verify_store", stdout=out)
+    said = out.getvalue().splitlines()
+    assert said[0] == "globex: 1 snapshots and 1 blobs are intact."
+    assert f"acme: blob {hashlib.sha256(b'acme').hexdigest()} is damaged." in said

@@ -21,7 +21,8 @@ from tests.store.conftest import sz
 pytestmark = pytest.mark.django_db
 
 MAIL = """<Name>Mail</Name><ID>Mail</ID><Version>{version}</Version>
-<Processes><Process><Filename>mail.exe</Filename></Process></Processes>
+<Description>Letters</Description>
+<Processes><Process><Filename>mail.exe</Filename></Process><Process><Filename>spell.exe</Filename></Process></Processes>
 <Settings><Registry><Path Recursive="true">Software\\Mail</Path></Registry>
 <File><Root><EnvironmentVariable>APPDATA</EnvironmentVariable></Root><Path Recursive="true">Mail</Path></File>
 </Settings>"""
@@ -55,14 +56,14 @@ def test_a_template_survives_its_way_through_the_database(source):
 
 
 def test_a_template_becomes_a_settings_group(acme, tmp_path):
-    assert import_templates(tmp_path, EDITOR, WALLPAPER)[-2:] == ["New: Inkwell", "New: Wallpaper"]
+    assert import_templates(tmp_path, MAIL.format(version=1), WALLPAPER) == ["New: Mail", "New: Wallpaper"]
     with acme.context():
-        inkwell, wallpaper = SettingsGroup.objects.order_by("name_key")
-        assert (inkwell.template_key, inkwell.kind, inkwell.description) == ("Inkwell", "application", "Writes")
-        assert inkwell.programs == ["inkwell.exe", "inkhelper.exe"]
+        mail, wallpaper = SettingsGroup.objects.order_by("name_key")
+        assert (mail.template_key, mail.kind, mail.description) == ("Mail", "application", "Letters")
+        assert mail.programs == ["mail.exe", "spell.exe"]
         assert wallpaper.kind == "windows"
         event = Event.objects.get(verb="templates.imported")
-        assert event.labels["created"] == ["Inkwell", "Wallpaper"]
+        assert event.labels["created"] == ["Mail", "Wallpaper"]
 
 
 def test_the_same_template_again_changes_nothing_and_a_newer_one_replaces_it(acme, tmp_path):
