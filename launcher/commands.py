@@ -56,7 +56,7 @@ def main(words: Sequence[str]) -> int:
             from launcher.down import down
 
             return down(data=arguments.data)
-        set_up(arguments)
+        set_up(arguments, rest)
         if Path(sys.prefix).resolve() != VENV.resolve():
             os.execv(PYTHON, [str(PYTHON), str(ROOT / "roamkeep"), *words])
         return _do(arguments, rest)
@@ -65,17 +65,17 @@ def main(words: Sequence[str]) -> int:
         return error.exit_code
 
 
-def set_up(arguments: argparse.Namespace) -> None:
+def set_up(arguments: argparse.Namespace, rest: Sequence[str] = ()) -> None:
     """Bring onto the machine what the command needs, or stop with what only root can do."""
-    packages.require([*virtualenv.required_packages(), *packages_of(arguments)], say)
+    packages.require([*virtualenv.required_packages(), *packages_of(arguments, rest)], say)
     virtualenv.ensure(say)
 
 
-def packages_of(arguments: argparse.Namespace) -> list[packages.Package]:
+def packages_of(arguments: argparse.Namespace, rest: Sequence[str] = ()) -> list[packages.Package]:
     """Return the Debian packages that a command needs besides those of the Python environment."""
     if arguments.command == "up":
         return [] if arguments.no_demo or os.environ.get("DEMO_DIRECTORY_URL") else [*packages.DIRECTORY]
-    if arguments.command in ("test", "spec"):
+    if arguments.command == "test" or (arguments.command == "spec" and "--check" in rest):
         left_out = {"ad": getattr(arguments, "no_ad", False), "browser": getattr(arguments, "no_browser", False)}
         return [
             *packages.DIRECTORY,

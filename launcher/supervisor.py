@@ -25,8 +25,12 @@ class StopRequested(BaseException):
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[None]:
-    """Turn the first stop signal inside the block into StopRequested; further ones are ignored while it unwinds."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    """Turn the first stop signal inside the block into StopRequested; further ones are ignored while it unwinds.
+
+    A signal that the caller ignores, as nohup does with SIGHUP, stays ignored.
+    """
+    candidates = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [number for number in candidates if signal.getsignal(number) is not signal.SIG_IGN]
 
     def request(number: int, _frame: object) -> None:
         for each in numbers:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from launcher import project, stack
+from launcher.demo_people import demo_sign_ins
 from launcher.folders import DataFolder, chosen_folder
 from launcher.ports import LOOPBACK, free_port
 from launcher.supervisor import StopRequested, Supervisor, stop_signals
@@ -55,7 +56,9 @@ def _start(supervisor: Supervisor, folder: DataFolder, *, port: int, demo: bool,
     folder.write_running(values)
     if actual_port != port:
         say(f"Port {port} is taken by another program; this run uses {actual_port}.")
-    say(f"Roamkeep is ready after {time.monotonic() - started:.1f} s: {values['PUBLIC_URL']}")
+    say(f"Roamkeep is ready after {time.monotonic() - started:.1f} s: {address}")
+    if values["PUBLIC_URL"] != address:
+        say(f"It answers to its public address only: {values['PUBLIC_URL']}")
     if demo:
         print_sign_ins(values["PUBLIC_URL"])
     mail = f"{folder.mail}/new, one file a message" if "mail" in {each.name for each in services} else "your EMAIL_URL"
@@ -64,10 +67,6 @@ def _start(supervisor: Supervisor, folder: DataFolder, *, port: int, demo: bool,
 
 def print_sign_ins(address: str) -> None:
     """Print who can sign in to the demo, where and with what."""
-    try:
-        from launcher.demo_people import demo_sign_ins
-    except ImportError:
-        return
     say("Demo sign-ins (known to everybody: never open this address to a network):")
     rows = [(f"{address}/t/{tenant}/", login, password, role) for tenant, login, password, role in demo_sign_ins()]
     print(table(("address", "sign-in name", "password", "who"), rows), flush=True)

@@ -1,6 +1,7 @@
 """The web server: granian, one process per processor, four blocking threads each."""
 
 import http.client
+from urllib.parse import urlsplit
 
 from launcher.folders import PYTHON, ROOT
 from launcher.ports import LOOPBACK
@@ -11,7 +12,7 @@ THREADS = 4
 
 
 class WebServer(Service):
-    """Roamkeep's pages on a loopback port; `django` is the whole environment of the process."""
+    """Roamkeep's pages on a loopback port; `django` is the whole environment of the process, PUBLIC_URL included."""
 
     name = "web"
     ready_timeout = 120.0
@@ -35,10 +36,13 @@ class WebServer(Service):
         return {"cwd": ROOT}
 
     def is_ready(self) -> bool:
+        # Asked by the public name, because no other is answered; a redirect to HTTPS is an answer too.
+        public = urlsplit(self.django["PUBLIC_URL"])
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
         try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
+            headers = {"Host": public.netloc, "X-Forwarded-Proto": public.scheme}
+            connection.request("GET", "/readyz", headers=headers)
+            return connection.getresponse().status < 400
         except http.client.HTTPException:
             return False
         finally:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -46,6 +47,7 @@ AD_BIND_ERRORS = {
     "775": Refusal.LOCKED,
 }
 OUTAGES: tuple[tuple[type[ldap.LDAPError], Outage], ...] = (
+    (ldap.SERVER_DOWN, Outage.DOWN),
     (ldap.UNAVAILABLE, Outage.DOWN),
     (ldap.BUSY, Outage.DOWN),
     (ldap.TIMEOUT, Outage.SLOW),
@@ -74,12 +76,18 @@ class Connection:
     def open(self) -> None:
         """Connect and encrypt: nothing but StartTLS was said when this returns."""
         self._tunnel = Tunnel(self._config, self._deadline)
-        with self._translated():
-            # libldap takes the name in the address for nothing but its messages: the connection is made.
-            self._ldap = SimpleLDAPObject("ldap://directory", fileno=self._tunnel.descriptor)
+        with _translated():
+            try:
+                # The name in the address is used for nothing: the connection is made.
+                self._ldap = SimpleLDAPObject("ldap://directory", fileno=self._tunnel.descriptor)
+            except BaseException:
+                os.close(self._tunnel.descriptor)
+                raise
             self._ldap.set_option(ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3)
             self._ldap.set_option(ldap.OPT_REFERRALS, ldap.OPT_OFF)
             self._ldap.set_option(ldap.OPT_DEREF, ldap.DEREF_NEVER)
+            self._ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, self._config.connect_timeout)
+            self._ldap.set_option(ldap.OPT_TIMEOUT, self._config.timeout)
 
     def close(self) -> None:
         connection, self._ldap = self._ldap, None
@@ -101,7 +109,7 @@ class Connection:
         """Bind with name and password. Raises CredentialsRefused, also for a password that is none."""
         if is_blank(password) or is_blank(dn):
             raise CredentialsRefused(Refusal.EMPTY_PASSWORD)
-        with self._translated():
+        with _translated():
             try:
                 self._answer(self._begin().simple_bind(dn, password))
             except REFUSED_BIND as error:
@@ -130,7 +138,7 @@ class Connection:
         empty = 0
         while empty < MOST_EMPTY_PAGES:
             controls = [paging, control] if control else [paging]
-            with self._translated():
+            with _translated():
                 try:
                     begun = self._begin()
                     seconds = math.ceil(self._deadline.allow(self._config.timeout))
@@ -159,34 +167,18 @@ class Connection:
     # -- details -------------------------------------------------------------------------------------------------
 
     def _begin(self) -> SimpleLDAPObject:
-        """Return the libldap object for one request; from now on its answer is awaited, and not for long."""
-        if self._ldap is None or self._tunnel is None:
+        """Return the libldap object for one request, unless the time of the whole call is over."""
+        if self._ldap is None:
             raise DirectoryUnavailable(Outage.DOWN, "not connected")
-        self._tunnel.expect_answer(self._deadline.allow(self._config.timeout))
+        self._deadline.allow(self._config.timeout)
         return self._ldap
 
     def _answer(self, message: int) -> tuple[list[Result], list]:
         """Return results and response controls of a request."""
         assert self._ldap is not None
-        assert self._tunnel is not None
         seconds = self._deadline.allow(self._config.timeout)
         _, results, _, controls = self._ldap.result3(message, all=1, timeout=seconds)
-        self._tunnel.expect_nothing()
         return results or [], controls or []
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Turn what libldap and the decoding of answers raise into DirectoryUnavailable."""
-        try:
-            yield
-        except ldap.SERVER_DOWN as error:
-            was_slow = self._tunnel is not None and self._tunnel.has_expired
-            raise DirectoryUnavailable(Outage.SLOW if was_slow else Outage.DOWN, _describe(error)) from None
-        except ldap.LDAPError as error:
-            raise DirectoryUnavailable(_outage(error), _describe(error)) from None
-        except (PyAsn1Error, ValueError, AssertionError, OSError) as error:
-            # Text that is not UTF-8, controls that do not decode: python-ldap and pyasn1 raise these for odd answers.
-            raise DirectoryUnavailable(Outage.PROTOCOL, type(error).__name__) from None
 
 
 @contextlib.contextmanager
@@ -200,6 +192,18 @@ def connected(config: DirectoryConfig, deadline: Deadline, *, as_service: bool =
         yield connection
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what libldap and the decoding of answers raise into DirectoryUnavailable."""
+    try:
+        yield
+    except ldap.LDAPError as error:
+        raise DirectoryUnavailable(_outage(error), _describe(error)) from None
+    except (PyAsn1Error, ValueError, AssertionError, OSError) as error:
+        # Text that is not UTF-8, controls that do not decode: python-ldap and pyasn1 raise these for odd answers.
+        raise DirectoryUnavailable(Outage.PROTOCOL, type(error).__name__) from None
 
 
 def _outage(error: ldap.LDAPError) -> Outage:

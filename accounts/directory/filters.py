@@ -13,16 +13,19 @@ SAM_NORMAL_USER_ACCOUNT = 0x30000000  # sAMAccountType ([MS-SAMR] 2.2.1.9): no c
 
 
 def equal(attribute: str, value: str) -> str:
+    """Match entries that have this value, as the attribute's own rule compares it."""
     """Match an attribute with exactly this text."""
     return f"({attribute}={escape_filter_chars(value)})"
 
 
 def equal_bytes(attribute: str, value: bytes) -> str:
+    """Match entries that have exactly these bytes."""
     """Match an attribute with exactly these bytes."""
     return f"({attribute}={escape_filter_chars(value.decode('latin-1'), escape_mode=2)})"
 
 
 def begins(attribute: str, value: str) -> str:
+    """Match entries with a value that begins with these characters."""
     """Match an attribute that begins with this text."""
     return f"({attribute}={escape_filter_chars(value)}*)"
 
@@ -33,6 +36,7 @@ def member_in_chain(dn: str) -> str:
 
 
 def any_of(filters: Iterable[str]) -> str:
+    """Return the disjunction; without filters it matches nothing (RFC 4526)."""
     """Return the disjunction of filters."""
     return f"(|{''.join(filters)})"
 
@@ -73,6 +77,7 @@ def containers(config: DirectoryConfig) -> str:
 
 
 def of_kinds(config: DirectoryConfig, kinds: Iterable[Kind]) -> str:
+    """Match what is of any of these kinds."""
     """Match entries of any of these kinds."""
     makers = {"user": people, "group": groups, "container": containers}
     return any_of(makers[kind](config) for kind in sorted(set(kinds)))

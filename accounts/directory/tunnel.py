@@ -1,9 +1,8 @@
 """The encrypted way to a server, made by Python's ssl; libldap speaks through it as if it were in the clear.
 
 libldap's own TLS cannot be trusted to end: with GnuTLS, as Debian builds it, a server that falls silent during the
-handshake keeps the thread busy for ever, whatever time limits are set, and a message of which only a part arrives is
-awaited without end. So StartTLS (RFC 4511 4.14) and the handshake happen here, and a thread carries the bytes between
-libldap and the server and ends both when the time of an operation is over.
+handshake keeps the thread busy for ever, whatever time limits are set. So StartTLS (RFC 4511 4.14) and the handshake
+happen here, and a thread carries the bytes between libldap and the server; libldap's time limits hold for the rest.
 """
 
 import contextlib
@@ -11,9 +10,7 @@ import selectors
 import socket
 import ssl
 import threading
-import time
 from functools import lru_cache
-from math import inf
 from pathlib import Path
 
 from pyasn1.codec.ber import decoder, encoder
@@ -27,7 +24,7 @@ from accounts.directory.errors import DirectoryUnavailable, Outage
 START_TLS = "1.3.6.1.4.1.1466.20037"
 LARGEST_ANSWER = 16_384  # bytes of an answer to StartTLS
 CHUNK = 65_536
-GRACE = 0.25  # seconds in which libldap's own time limit comes first
+FAREWELL = 0.25  # seconds for the last words of a connection
 
 
 class Tunnel:
@@ -35,8 +32,7 @@ class Tunnel:
 
     def __init__(self, config: DirectoryConfig, deadline: Deadline) -> None:
         """Connect and encrypt. Raises DirectoryUnavailable; nothing but StartTLS was said when this returns."""
-        self._expires = inf
-        self.has_expired = False
+        self._patience = config.timeout
         self._inner, libldap = socket.socketpair()
         self._stands = threading.Event()
         self._failure: DirectoryUnavailable | None = None
@@ -53,17 +49,9 @@ class Tunnel:
             raise
         self.descriptor = libldap.detach()
 
-    def expect_answer(self, seconds: float) -> None:
-        """Say, before a request is sent, how long its whole answer may take."""
-        self._expires = time.monotonic() + seconds + GRACE
-
-    def expect_nothing(self) -> None:
-        """Say that the answer is complete: until the next request the connection may rest."""
-        self._expires = inf
-
     def wait_closed(self) -> None:
         """Wait until the thread has said farewell; libldap's end is closed by now."""
-        self._thread.join(GRACE)
+        self._thread.join(FAREWELL)
 
     def _run(self, config: DirectoryConfig, deadline: Deadline) -> None:
         with self._inner:
@@ -86,10 +74,7 @@ class Tunnel:
 
     def _carry_once(self, ready: selectors.BaseSelector) -> bool:
         """Carry what has arrived on either side; say whether both still stand."""
-        sides = {key.fileobj for key, _ in ready.select(self._patience())}
-        if not sides and time.monotonic() > self._expires:
-            self.has_expired = True
-            return False
+        sides = {key.fileobj for key, _ in ready.select()}
         if self._inner in sides:
             request = self._inner.recv(CHUNK)
             if not request:
@@ -108,18 +93,14 @@ class Tunnel:
 
     def _send(self, request: bytes) -> None:
         rest = memoryview(request)
-        with selectors.DefaultSelector() as ready:
-            ready.register(self._outer, selectors.EVENT_READ | selectors.EVENT_WRITE)
-            while rest:
-                try:
-                    rest = rest[self._outer.send(rest) :]
-                except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                    if not ready.select(self._patience()):
-                        self.has_expired = True
+        while rest:
+            try:
+                rest = rest[self._outer.send(rest) :]
+            except ssl.SSLWantWriteError:
+                with selectors.DefaultSelector() as writable:
+                    writable.register(self._outer, selectors.EVENT_WRITE)
+                    if not writable.select(self._patience):
                         raise TimeoutError from None
-
-    def _patience(self) -> float | None:
-        return None if self._expires == inf else max(0.0, self._expires - time.monotonic()) + 0.001
 
 
 def _encrypted(config: DirectoryConfig, deadline: Deadline) -> ssl.SSLSocket:

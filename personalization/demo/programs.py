@@ -320,7 +320,7 @@ def _pdf(desk: Desk, n: int) -> list[Item]:
 APPLICATION = "application"
 PROGRAMS = (
     Program("Mail client", APPLICATION, "Thunderbird: accounts, signature, window", ("thunderbird.exe",), 1, _mail),
-    Program("Web browser", APPLICATION, "Firefox: preferences and bookmarks", ("firefox.exe",), 1, _browser),
+    Program("Web browser", APPLICATION, "Firefox: preferences and bookmarks", ("firefox.exe",), 1, _browser, share=0.8),
     Program("Text editor", APPLICATION, "Notepad++", ("notepad++.exe",), 4, _editor, ("ENG", "IT", "FINANCE"), 0.5),
     Program(
         "Terminal", APPLICATION, "PuTTY: sessions and fonts", ("putty.exe", "pageant.exe"), 6, _terminal, ("ENG", "IT")
@@ -346,7 +346,7 @@ PROGRAMS = (
         _spreadsheet,
         ("FINANCE", "SALES", "ACME", "GLOBEX"),
     ),
-    Program("Team chat", APPLICATION, "Mattermost", ("mattermost.exe",), 2, _chat, share=0.7),
+    Program("Team chat", APPLICATION, "Mattermost", ("mattermost.exe",), 2, _chat, share=0.5),
     Program("VPN client", APPLICATION, "OpenVPN", ("openvpn-gui.exe",), 21, _vpn, ("SALES", "ACME", "IT")),
     Program("PDF reader", APPLICATION, "SumatraPDF", ("sumatrapdf.exe",), 5, _pdf, share=0.4),
 )

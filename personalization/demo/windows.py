@@ -125,7 +125,7 @@ WINDOWS_SETTINGS = (
         share=0.8,
     ),
     Program("Mouse and keyboard", WINDOWS, "Speed, buttons, layouts", (), 45, _mouse, share=0.5),
-    Program("Taskbar and Explorer", WINDOWS, "Pinned programs, Explorer options", (), 14, _taskbar, share=0.8),
+    Program("Taskbar and Explorer", WINDOWS, "Pinned programs, Explorer options", (), 14, _taskbar, share=0.6),
     Program("Regional format", WINDOWS, "Language, dates, numbers, currency", (), 60, _region, share=0.6),
-    Program("Drives and printers", WINDOWS, "Mapped drives, default printer", (), 25, _drives, share=0.7),
+    Program("Drives and printers", WINDOWS, "Mapped drives, default printer", (), 25, _drives, share=0.5),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from django.utils import timezone
@@ -26,7 +26,7 @@ def day_due(tenant: Tenant, now: datetime) -> date | None:
     it (AC-BGS-4).
     """
     try:
-        local = now
+        local = now.astimezone(ZoneInfo(tenant.time_zone))
     except (ZoneInfoNotFoundError, ValueError):
         local = now
     return local.date() if local.hour >= FROM_HOUR else None

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.actions import end_sessions
-from accounts.models import Membership, Session, Source, User
+from accounts.models import DirectoryConnection, Membership, Session, Source, User
 from accounts.rereading import reread_all
 from audit.actions import Actor
 from audit.models import Channel
@@ -85,6 +85,22 @@ def test_a_session_of_the_global_local_password_is_good_where_the_account_is_a_m
     assert annas_browser.get(globex.url("account/")).status_code == 302
     factories.member(globex, "Anna Auer", "anna", user=anna.user)
     assert annas_browser.get(globex.url("account/")).status_code == 200
+
+
+def test_a_session_of_a_local_password_is_not_good_for_a_directory_membership(acme, globex, anna, annas_browser):
+    with globex.context():
+        directory = DirectoryConnection.objects.create(tenant=globex.tenant, name="Directory", kind="openldap")
+        Membership.objects.create(
+            tenant=globex.tenant,
+            user=anna.user,
+            login="anna",
+            name="Anna Auer",
+            source=Source.DIRECTORY,
+            directory=directory,
+            directory_uid="of anna",
+            groups_read_at=timezone.now(),
+        )
+    assert annas_browser.get(globex.url("account/")).status_code == 302
 
 
 # --- sign-out -------------------------------------------------------------------------------------------------------

@@ -41,7 +41,11 @@ def make(request):
     return done(request, request.path, message=f"{name} is made.", changed="groups")
 
 
-urlpatterns = [path("t/<slug:tenant>/make/", make), path("", include("config.urls"))]
+urlpatterns = [
+    path("t/<slug:tenant>/make/", make),
+    path("t/<slug:tenant>/make/again/", make),
+    path("", include("config.urls")),
+]
 
 
 def _names(world):
@@ -97,6 +101,13 @@ def test_the_same_id_with_another_body_is_refused_and_nothing_is_made(acme, alic
     assert answer.status_code == 422
     assert "sent before with other content" in answer.content.decode()
     assert _names(acme) == ["Night shift"]
+
+
+def test_the_same_id_at_another_address_is_refused(acme, alice, sign_in, key):
+    browser = sign_in(alice)
+    _post(browser, acme, "Night shift", key)
+    elsewhere = browser.post(acme.url("make/again/"), {"name": "Night shift", "submission": key})
+    assert elsewhere.status_code == 422
 
 
 def test_the_same_id_with_another_file_is_refused(acme, alice, sign_in, key):

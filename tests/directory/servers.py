@@ -154,17 +154,18 @@ class ScriptedServer:
             self.seen.append(("search", base, parts[6]))
             for message in self._on_search(base):
                 if isinstance(message, Half):
-                    connection.sendall(_encoded(number, message.operation)[:-3])
+                    connection.sendall(_encoded(number, message.operation)[: message.sent])
                     time.sleep(message.silence)
                 else:
                     _send(connection, number, message)
 
 
 class Half:
-    """Stands for a message of which all but the end is sent, and then nothing for so many seconds."""
+    """Stands for a message of which so many bytes are sent, and then nothing for so many seconds."""
 
-    def __init__(self, operation, silence: float) -> None:
+    def __init__(self, operation, sent: int, silence: float) -> None:
         self.operation = operation
+        self.sent = sent
         self.silence = silence
 
 

@@ -114,9 +114,10 @@ def test_a_server_that_falls_silent_at_any_point_costs_its_time_limit(config, an
         assert time.monotonic() - started < PATIENT
 
 
-def test_a_message_of_which_only_a_part_arrives_costs_its_time_limit(certificates):
-    bob = entry("cn=Bob,dc=acme,dc=test", {"cn": [b"Bob"]})
-    with ScriptedServer(certificates, on_search=lambda base: [Half(bob, 20.0)]) as server:
+@pytest.mark.parametrize("sent", [1, 2, 3, 20, -3])
+def test_a_message_of_which_only_a_part_arrives_costs_its_time_limit(certificates, sent):
+    bob = entry("cn=Bob,dc=acme,dc=test", {"cn": [b"Bob" * 100]})
+    with ScriptedServer(certificates, on_search=lambda base: [Half(bob, sent, 20.0)]) as server:
         started = time.monotonic()
         assert outage(sign_in(scripted(server, certificates, timeout=0.3))) is Outage.SLOW
         assert time.monotonic() - started < PATIENT

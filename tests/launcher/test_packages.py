@@ -75,14 +75,19 @@ def test_the_command_stops_before_it_starts_anything(ordinary_user, installed, m
 
 
 def needed(*words):
-    arguments, _ = commands.parser().parse_known_args(words)
-    return {package.name for package in commands.packages_of(arguments)}
+    arguments, rest = commands.parser().parse_known_args(words)
+    return {package.name for package in commands.packages_of(arguments, rest)}
 
 
 def test_groups_left_out_by_name_need_no_packages():
     everything = needed("test")
     assert everything - needed("test", "--no-browser") == {"chromium"}
     assert everything - needed("test", "--no-ad") == {each.name for each in packages.ACTIVE_DIRECTORY}
+
+
+def test_only_the_check_of_the_statements_runs_tests():
+    assert needed("spec") == set()
+    assert needed("spec", "--check") == needed("test")
 
 
 def test_up_needs_a_directory_server_only_for_the_demo(monkeypatch):

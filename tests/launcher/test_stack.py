@@ -1,4 +1,4 @@
-"""The whole stack as a person starts it. Each start costs seconds, so the tests of a module share two of them."""
+"""The whole stack as a person starts it. A start costs seconds, so most tests share one."""
 
 import http.client
 import os
@@ -6,13 +6,14 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from launcher.folders import PYTHON, ROOT, DataFolder
-from launcher.ports import LOOPBACK
+from launcher.ports import LOOPBACK, free_port
 from tests.launcher.conftest import bare, children, eventually, kill, lives
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
@@ -30,7 +31,7 @@ class Started:
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = DataFolder(folder)
-        self.printed = folder.with_suffix(".printed")
+        self.printed = folder.with_name(f"printed-{time.monotonic_ns()}")
         line = [PYTHON, ROOT / "roamkeep", "up", "--no-demo", "--data", folder, "--port", str(port)]
         with self.printed.open("wb") as output:
             self.process = subprocess.Popen(
@@ -47,13 +48,20 @@ class Started:
         return int(re.search(r"is ready after [\d.]+ s: http://127\.0\.0\.1:(\d+)", self.text()).group(1))
 
     def get(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=20)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        """Return status and body of a page; wait while the web server restarts."""
+
+        def answer():
+            connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=20)
+            try:
+                connection.request("GET", path)
+                answered = connection.getresponse()
+                return answered.status, answered.read()
+            except (OSError, http.client.HTTPException):
+                return None
+            finally:
+                connection.close()
+
+        return eventually(answer, seconds=START)
 
     def service(self, words: str) -> int | None:
         """Return the process id of the supervisor's child whose command line holds these words."""
@@ -146,38 +154,35 @@ def test_a_management_command_fails_with_its_own_exit_code(stack, folder):
 def test_a_service_killed_by_kill_9_comes_back(stack, words):
     first = eventually(lambda: stack.service(words))
     kill(first)
-    assert eventually(lambda: (pid := stack.service(words)) and pid != first and pid, seconds=20)
+    assert eventually(lambda: (pid := stack.service(words)) and pid != first and pid, seconds=60)
 
 
 def test_pages_are_served_again_after_the_web_server_was_killed(stack):
-    kill(eventually(lambda: stack.service("granian")))
-
-    def ready():
-        try:
-            return stack.get("/readyz")[0] == 200
-        except OSError:
-            return False
-
-    eventually(ready, seconds=START)
+    first = eventually(lambda: stack.service("granian"))
+    kill(first)
+    eventually(lambda: not lives(first))
+    assert stack.get("/readyz")[0] == 200
 
 
-def test_nothing_outlives_a_supervisor_killed_by_kill_9(stack):
-    family = stack.family()
-    assert len(family) > 12
-    kill(stack.process.pid)
-    stack.process.wait()
-    eventually(lambda: not any(map(lives, family)), seconds=15)
-    eventually(lambda: not stack.folder.sockets.exists())
+def test_nothing_outlives_kill_9_and_the_next_start_is_warm_until_postgresql_dies(tmp_path):
+    folder = tmp_path / "data"
+    with up(folder, port := free_port()) as first:
+        family = first.family()
+        assert len(family) > 12
+        kill(first.process.pid)
+        first.process.wait()
+        eventually(lambda: not any(map(lives, family)))
+        eventually(lambda: not first.folder.sockets.exists())
 
-
-def test_the_next_start_is_warm_and_the_death_of_postgresql_stops_everything(stack, folder):
-    with up(folder, stack.port) as again:
-        assert again.port == stack.port
-        assert again.get("/readyz")[0] == 200
-        family = again.family()
+    with up(folder, port) as second:
+        assert second.port == port
+        assert second.get("/readyz")[0] == 200
+        assert "Bringing the tables up to date" in first.text()
+        assert "Bringing the tables up to date" not in second.text()
+        family = second.family()
         kill(int((folder / "postgres" / "postmaster.pid").read_text().split()[0]))
-        assert again.process.wait(60) == 1
-    assert "postgres ended with code -9; without it nothing can run" in again.text()
+        assert second.process.wait(60) == 1
+    assert "postgres ended with code -9; without it nothing can run" in second.text()
     assert not any(map(lives, family))
-    assert not again.folder.sockets.exists()
+    assert not second.folder.sockets.exists()
     assert not (folder / "running.json").exists()

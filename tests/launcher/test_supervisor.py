@@ -98,6 +98,16 @@ def test_a_stop_signal_unwinds_and_a_second_one_does_not_disturb_it():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_signal_that_the_caller_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_after_kill_9_the_watchman_kills_what_ignores_its_stop_signal_and_keeps_the_lock_until_then(tmp_path):
     script = f"""
 import time

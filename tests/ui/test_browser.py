@@ -170,9 +170,10 @@ def test_the_scheme_and_the_sidebar_change_at_once_and_stay(opened):
         page.get_by_role("button", name="Dark").click()
     assert answer.value.status == 204  # the script sent it: the page stays
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    assert page.evaluate(ground) != light
+    expect(page.locator("body")).not_to_have_css("background-color", light)
     with page.expect_response(re.compile("/display/")):
         page.get_by_role("button", name="Collapse").click()
+    page.wait_for_function("document.querySelector('#sidebar').getBoundingClientRect().width < 80")
     narrow = page.locator("#sidebar").bounding_box()["width"]
     assert narrow < 80
     page.reload()
