@@ -15,6 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests import factories
 
+pytest_plugins = ["tests.directories"]  # one directory server of each kind per worker, whoever asks for it
+
 ACCOUNTS = {
     alias: {name: database[name] for name in ("USER", "PASSWORD")} for alias, database in settings.DATABASES.items()
 }

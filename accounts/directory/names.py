@@ -45,5 +45,10 @@ def netbios_guess(dn: str) -> str:
 
 
 def escape_dn(value: str) -> str:
-    """Return a value as it stands in a distinguished name (RFC 4514 section 2.4)."""
-    return ldap.dn.escape_dn_chars(value)
+    """Return a value as it stands in a distinguished name (RFC 4514 section 2.4).
+
+    Control characters are written as their codes: libldap skips white space at the beginning of a value, a line feed
+    too, and would read what follows as something else.
+    """
+    escaped = ldap.dn.escape_dn_chars(value)
+    return "".join(f"\\{ord(c):02X}" if c < " " or c == "\x7f" else c for c in escaped)

@@ -19,9 +19,7 @@ from launcher.folders import TOOLS
 from launcher.openldap import OpenLdap
 from launcher.service import running
 from tests import factories
-from tests.directories import ORGANISATION, domain_controller, samba_ad
-
-__all__ = ["domain_controller", "samba_ad"]
+from tests.directories import ORGANISATION
 
 PASSWORD = "correct horse battery"  # noqa: S105
 OFFICE, HOME, FAR = "198.51.100.7", "203.0.113.20", "192.0.2.99"

@@ -12,7 +12,7 @@ from roles.models import RoleAssignment
 from tests import factories
 from tests.accounts.conftest import config_of_server, events, is_signed_in, sign_in_as
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("accounts-slapd")]
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("samba")]
 LONG = "a long enough password"
 
 

@@ -30,7 +30,7 @@ from tests.accounts.conftest import (
 from tests.directories import PASSWORD as HARD_PASSWORD
 from tests.directory.servers import Proxy
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("accounts-slapd")]
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("samba")]
 
 
 def _enter(browser, world, login, password=DEMO_PASSWORD):

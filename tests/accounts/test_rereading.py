@@ -16,7 +16,7 @@ from launcher.demo_people import DEMO_PASSWORD
 from tests import factories
 from tests.accounts.conftest import connect, dn_of, events, group_dn_of, is_signed_in, sign_in_as
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("accounts-slapd")]
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("samba")]
 
 
 @pytest.fixture

@@ -2,10 +2,6 @@
 
 import pytest
 
-from tests.directories import domain_controller, openldap, openldap_globex, samba_ad, slapd
-
-__all__ = ["config", "domain_controller", "openldap", "openldap_globex", "samba_ad", "slapd"]
-
 
 @pytest.fixture(
     params=[

@@ -6,9 +6,6 @@ from accounts.actions import set_directory
 from audit.actions import Actor
 from audit.models import Channel
 from tests import factories
-from tests.directories import openldap, slapd
-
-__all__ = ["openldap", "slapd"]
 
 SERVER = Actor(id=None, name="server command", channel=Channel.COMMAND)
 
