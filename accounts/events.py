@@ -21,3 +21,30 @@ EVENT_TEXTS = {
     "tenant.created": _("created the organisation %(name)s"),
     "directory.changed": _("set the directory %(name)s: %(changes)s"),
 }
+
+EVENT_KINDS = {  # what the filter of the audit list calls them
+    "signin.succeeded": _("Signed in"),
+    "signin.failed": _("Sign-in failed"),
+    "signin.slowed": _("Sign-in slowed down"),
+    "signin.without_entry": _("Signed in without a role"),
+    "signout.succeeded": _("Signed out"),
+    "sessions.ended": _("Sessions ended"),
+    "account.changed": _("Own account changed"),
+    "account.locked": _("Account locked"),
+    "account.unlocked": _("Account unlocked"),
+    "membership.created": _("Member added"),
+    "membership.deactivated": _("Member deactivated"),
+    "membership.activated": _("Member activated"),
+    "membership.groups_changed": _("Directory groups changed"),
+    "tenant.created": _("Organisation created"),
+    "directory.changed": _("Directory changed"),
+}
+
+EVENT_WORDS = {  # labels that hold codes
+    "source": {"local": _("Local"), "directory": _("Directory")},
+    "reason": {
+        "active in the directory again": _("active in the directory again"),
+        "disabled in the directory": _("disabled in the directory"),
+        "gone from the directory": _("gone from the directory"),
+    },
+}

@@ -11,7 +11,7 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-IDLE = timedelta(seconds=getattr(settings, "SESSION_IDLE_SECONDS", 3600))
+IDLE = timedelta(seconds=settings.SESSION_IDLE_SECONDS)
 NOTED_EVERY = timedelta(seconds=60)
 
 

@@ -134,7 +134,7 @@ def note_outage(*, tenant_id, login, attempt, outage):
 
 def lock_limit():
     """Return after how many failures in a row a local account is locked; 0 = never (UC-63, Maximum failed logins)."""
-    return getattr(settings, "SIGN_IN_LOCK_FAILURES", 5)
+    return settings.SIGN_IN_LOCK_FAILURES
 
 
 def _told_of(tenant_id, login):

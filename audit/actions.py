@@ -70,11 +70,13 @@ def record_many(events):
     return Event.objects.bulk_create(events)
 
 
-def record_rows(verb, *, tenant_id, by, rows, subject_type, task_id=None, labels=None):
+def record_rows(
+    verb, *, tenant_id, by, rows, subject_type, task_id=None, license_group_id=None, parent_id=None, labels=None
+):
     """Write one event per row in one statement, for work on hundreds of subjects.
 
-    `rows`: (subject_id, group_id, labels of its own); `labels`: what all share. The keys, salts and JSON are made by the
-    database, so that the cost per row stays that of the row.
+    `rows`: (subject_id, group_id, labels of its own); `labels`: what all share; the ids are those of all. The keys, salts and
+    JSON are made by the database, so that the cost per row stays that of the row.
     """
     if not rows:
         return
@@ -84,9 +86,10 @@ def record_rows(verb, *, tenant_id, by, rows, subject_type, task_id=None, labels
             """
             INSERT INTO audit_event
                 (id, tenant_id, at, verb, outcome, channel, actor_id, actor_role, actor_groups, actor_key, subject_type,
-                 subject_id, group_id, task_id, request_id, count, labels, salt)
+                 subject_id, group_id, license_group_id, task_id, parent_id, request_id, count, labels, salt)
             SELECT roamkeep_uuid7(), %(tenant)s, statement_timestamp(), %(verb)s, 'ok', %(channel)s, %(actor)s, %(role)s,
-                   %(groups_of_actor)s::uuid[], %(key)s, %(type)s, row.subject, row.grp, %(task)s, %(request)s, 1,
+                   %(groups_of_actor)s::uuid[], %(key)s, %(type)s, row.subject, row.grp, %(license_group)s, %(task)s,
+                   %(parent)s, %(request)s, 1,
                    %(shared)s::jsonb || row.own::jsonb, uuid_send(gen_random_uuid())
             FROM unnest(%(subjects)s::uuid[], %(groups)s::uuid[], %(own)s::text[]) AS row (subject, grp, own)
             """,
@@ -100,6 +103,8 @@ def record_rows(verb, *, tenant_id, by, rows, subject_type, task_id=None, labels
                 "key": text_key(by.name)[:200],
                 "type": subject_type,
                 "task": task_id,
+                "license_group": license_group_id,
+                "parent": parent_id,
                 "request": by.request_id,
                 "shared": json.dumps({"actor": by.name, **(labels or {})}),
                 "subjects": list(subjects),

@@ -6,3 +6,10 @@ EVENT_TEXTS = {
     "access.refused": _("was refused %(method)s %(path)s: %(reason)s"),
     "audit.exported": _("exported events to a file: %(filter)s"),
 }
+
+EVENT_KINDS = {  # what the filter of the audit list calls them
+    "access.refused": _("Access refused"),
+    "audit.exported": _("Events exported"),
+}
+
+EVENT_WORDS = {"filter": {"everything": _("everything")}}

@@ -3,21 +3,41 @@
 import datetime
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from audit.models import Channel, Outcome
-from audit.texts import describe, verbs
+from audit.texts import describe, kind_name, verbs
 from config.identifiers import text_key
 from config.ui.lists import Column, Listing
+
+# Days of every calendar on the way: midnight of them exists in each zone, and the day after the last one too.
+FIRST_DAY, LAST_DAY = datetime.date(1970, 1, 1), datetime.date(2999, 12, 31)
+
+
+def _check_day(day):
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValidationError(
+            _("Choose a day between %(first)s and %(last)s."),
+            code="day-out-of-range",
+            params={"first": date_format(FIRST_DAY), "last": date_format(LAST_DAY)},
+        )
+
+
+def _day_field(label):
+    limits = {"min": FIRST_DAY.isoformat(), "max": LAST_DAY.isoformat()}
+    widget = forms.DateInput(attrs={"type": "date", **limits})
+    return forms.DateField(label=label, required=False, widget=widget, validators=[_check_day])
 
 
 class EventFilterForm(forms.Form):
     """Filters are AND (AC-AUD-3). Days are those of the reader's zone."""
 
-    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = _day_field(_("From"))
+    until = _day_field(_("To"))
     actor = forms.CharField(label=_("Actioned by"), required=False, max_length=200)
     verb = forms.ChoiceField(label=_("Type"), required=False)
     channel = forms.ChoiceField(label=_("Source"), required=False, choices=[("", _("All")), *Channel.choices])
@@ -58,7 +78,7 @@ class EventList(Listing):
         Column("at", _("Date"), kind="time", sort=("id",)),
         Column("actor", _("Actioned by"), fields=("labels",), cell=lambda labels, row: labels.get("actor", "…")),
         Column("channel", _("Source"), cell=lambda value, row: Channel(value).label),
-        Column("verb", _("Type"), cell=lambda value, row: value.replace(".", " · ").replace("_", " ")),
+        Column("verb", _("Type"), cell=lambda value, row: kind_name(value)),
         Column("outcome", _("Status"), kind="status", choices=OUTCOMES),
         Column(
             "description",

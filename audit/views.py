@@ -4,12 +4,13 @@ from django.core.exceptions import BadRequest
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from audit.access import get_event, visible_events
 from audit.actions import record
 from audit.exports import csv_lines, export_is_running
 from audit.lists import EventList
-from audit.texts import description
+from audit.texts import description, kind_name, label_text
 from config.errors import Conflict
 from config.policy import console_view
 from config.ui.lists import filtered, list_page
@@ -30,8 +31,9 @@ def event_list(request):
 def event(request, pk):
     """Show one event with everything it holds."""
     row = get_event(request.rights, request.tenant.pk, request.membership.pk, pk)
-    changes = [(name, value) for name, value in sorted(row.labels.items()) if name != "actor"]
-    return page(request, "audit/event.html", {"event": row, "description": description(row), "changes": changes})
+    changes = [(name, label_text(name, value)) for name, value in sorted(row.labels.items()) if name != "actor"]
+    context = {"event": row, "kind": kind_name(row.verb), "description": description(row), "changes": changes}
+    return page(request, "audit/event.html", context)
 
 
 @console_view("audit.export")
@@ -46,7 +48,7 @@ def event_export(request):
         "audit.exported",
         tenant_id=request.tenant.pk,
         by=request.actor,
-        labels={"filter": request.GET.urlencode() or _("everything")},
+        labels={"filter": request.GET.urlencode() or gettext_noop("everything")},
     )
     name = f"roamkeep-events-{request.tenant.slug}-{timezone.localdate():%Y-%m-%d}.csv"
     response = StreamingHttpResponse(csv_lines(events, request.membership.pk), content_type="text/csv; charset=utf-8")

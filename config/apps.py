@@ -10,6 +10,7 @@ from django.db.models.signals import post_migrate
 def grant_privileges(sender, using, **kwargs):
     """Give the application's and the operator's role what each model declares in `app_privileges` (default: all rows).
 
+    The operator's role may do more where a model says so in `operator_privileges`.
     Nobody but the owner may TRUNCATE: it ignores row-level security.
     """
     if sender.label != "contenttypes":  # once per run: the signal comes for each app that has models, when all exist
@@ -22,11 +23,17 @@ def grant_privileges(sender, using, **kwargs):
             model._meta.db_table: getattr(model, "app_privileges", everything)
             for model in apps.get_models(include_auto_created=True)
         }
+        of_operator = {
+            model._meta.db_table: model.operator_privileges
+            for model in apps.get_models(include_auto_created=True)
+            if hasattr(model, "operator_privileges")
+        }
         statements = [f"GRANT USAGE ON SCHEMA public TO {roles['app']}, {roles['operator']}"]
         for table in tables:
             statements += [
                 f'REVOKE ALL ON "{table}" FROM {roles["app"]}, {roles["operator"]}, PUBLIC',
-                f'GRANT {declared.get(table, everything)} ON "{table}" TO {roles["app"]}, {roles["operator"]}',
+                f'GRANT {declared.get(table, everything)} ON "{table}" TO {roles["app"]}',
+                f'GRANT {of_operator.get(table, declared.get(table, everything))} ON "{table}" TO {roles["operator"]}',
             ]
         statements.append(
             f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {roles['app']}, {roles['operator']}"

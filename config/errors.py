@@ -2,25 +2,29 @@
 
 import sys
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from config.ui import resend
+
 
 class Refused(Exception):
     """An action refused by a rule: nothing has changed.
 
     `message` is a translated sentence that says what is wrong and what to do; `field` names the form's field, or None;
-    `code` is a stable word for tests and the web service.
+    `code` is a stable word for tests and the web service; `problems` says what is wrong with each of several inputs.
     """
 
     status = 422
 
-    def __init__(self, message, *, field=None, code="refused"):
+    def __init__(self, message, *, field=None, code="refused", problems=None):
         super().__init__(code)
         self.message, self.field, self.code = message, field, code
+        self.problems = problems or {}
 
 
 class Conflict(Refused):
@@ -34,7 +38,9 @@ class Conflict(Refused):
 
 
 def bad_request(request, exception=None):
-    """Answer 400: the address or the form holds something that no link of ours makes."""
+    """Answer 400: the address or the form holds something that no link of ours makes; 413 where it is too large."""
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        return HttpResponse(render_to_string("errors/413.html"), status=413)
     return HttpResponse(render_to_string("errors/400.html"), status=400)
 
 
@@ -58,7 +64,9 @@ def server_error(request):
 
 
 def csrf_failure(request, reason=""):
-    """Answer 403 where the form's token is missing or old."""
+    """Answer 403 where the form's token is missing or old; a form of our own pages can be sent again from here."""
+    if resend.is_from_here(request):
+        return resend.ask(request, "errors/resend_stale.html")
     return HttpResponse(
         render_to_string("errors/403_csrf.html", {"reason": _("The form was open too long or came from elsewhere.")}),
         status=403,

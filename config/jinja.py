@@ -75,7 +75,6 @@ class Page:
         self.tenant = getattr(request, "tenant", None)
         self.person = getattr(request, "shell_person", None)
         self.navigation = getattr(request, "navigation", ())
-        self.tenants = ()
         self.theme = theme_of(request)
         slug = self.tenant.slug if self.tenant and self.person else None
         may = self.person.may if self.person else lambda permission: False

@@ -5,12 +5,16 @@ from functools import wraps
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
 
 from config.tenancy import streamed, tenant_context
+from config.ui import resend
+
+TASK_PANEL = "task-list"
+STOP_POLLING = 286  # htmx: swap as usual and ask no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +34,25 @@ def request_context(request):
 def _gate(request, permission):
     """Return an answer that ends the request, or None; raise PermissionDenied where the person lacks the permission."""
     if not request.membership:
-        query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
-        address = reverse("accounts:sign-in", args=[request.tenant.slug]) + (f"?{query}" if query else "")
-        answer = HttpResponseRedirect(address)
-        if request.htmx:
-            answer = HttpResponseRedirect(address, status=200)
-            answer["HX-Redirect"] = address
-        return answer
+        return _signed_out(request)
     if not request.rights.may(permission):
         raise PermissionDenied(permission)
     return None
+
+
+def _signed_out(request):
+    """Answer without a session so that nothing typed is lost: a page leads to the sign-in, a form can be sent again."""
+    address = reverse("accounts:sign-in", args=[request.tenant.slug])
+    if request.method not in ("GET", "HEAD"):
+        return resend.ask(request, "errors/resend_signed_out.html", {"sign_in_url": address})
+    if request.htmx.target == TASK_PANEL:  # asks by itself, beside a form that somebody may be filling in
+        return HttpResponse(status=STOP_POLLING, headers={"HX-Reswap": "none"})
+    address += "?" + urlencode({"next": request.get_full_path()})
+    if not request.htmx:
+        return HttpResponseRedirect(address)
+    answer = HttpResponseRedirect(address, status=200)
+    answer["HX-Redirect"] = address
+    return answer
 
 
 def _finish(request, response):

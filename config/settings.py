@@ -25,6 +25,7 @@ def required(name, purpose):
 
 DEBUG = False
 SECRET_KEY = required("SECRET_KEY", "it signs sessions and links, 50 random characters or more.")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # earlier keys, so that a new one ends nothing
 PUBLIC_URL = required(
     "PUBLIC_URL", "every absolute link is built from it, such as https://roamkeep.example.org."
 ).rstrip("/")
@@ -154,7 +155,8 @@ CACHES = {
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.SessionBackend"]
 SESSION_ENGINE = "accounts.sessions"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=12 * 3600)
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
@@ -179,6 +181,7 @@ DIRECTORY_REREAD_SECONDS = env.int("DIRECTORY_REREAD_SECONDS", default=900)  # d
 DIRECTORY_STALE_SECONDS = env.int("DIRECTORY_STALE_SECONDS", default=4 * 3600)
 SIGN_IN_FAILURES = env.int("SIGN_IN_FAILURES", default=3)  # decision 29: fewer than the directory's own threshold
 SIGN_IN_WINDOW_SECONDS = env.int("SIGN_IN_WINDOW_SECONDS", default=900)
+SIGN_IN_LOCK_FAILURES = env.int("SIGN_IN_LOCK_FAILURES", default=5)  # local accounts (UC-63); 0 = never
 SIGN_IN_NETWORK_FAILURES = env.int("SIGN_IN_NETWORK_FAILURES", default=30)
 
 ANONYMOUS_USER_NAME = None

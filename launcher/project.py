@@ -14,6 +14,7 @@ from launcher.service import LauncherError, die_with_parent
 from launcher.stack import DIRECTORY_PREFIXES, process_environment
 from launcher.terminal import say
 
+STATIC_STAMP = "static.stamp"
 OWNER_COMMANDS = ("migrate",)  # need the role that owns the tables
 
 
@@ -46,9 +47,19 @@ def manage_running(arguments: Sequence[str], *, data: Path | None) -> NoReturn:
     os.execve(PYTHON, manage_line(*words), manage_environment(words[0], values))
 
 
+def is_prepared(folder: DataFolder, values: dict[str, str], *, demo: bool) -> bool:
+    """Say whether `migrate`, `collect_static` and `load_demo` would leave everything as it is, on our own database."""
+    return (
+        folder.state("migrated") == _migrations()
+        and _has_collected(_static_sources())
+        and folder.state("demo") is demo
+        and (not demo or folder.state("demo_directory") == _directory(values))
+    )
+
+
 def migrate(folder: DataFolder, values: dict[str, str], *, own_database: bool) -> None:
     """Bring the tables up to date. On our own database it is left out while no migration file changed."""
-    stamp = _digest([*ROOT.glob("*/migrations/*.py"), virtualenv.REQUIREMENTS])
+    stamp = _migrations()
     if own_database and folder.state("migrated") == stamp:
         return
     say("Bringing the tables up to date")
@@ -59,16 +70,12 @@ def migrate(folder: DataFolder, values: dict[str, str], *, own_database: bool) -
 
 def collect_static(values: dict[str, str]) -> None:
     """Gather static files in `var/static`, unless no source of theirs changed since the last time."""
-    # config/ui draws the sprite of icons while files are gathered; the settings name storage and finders.
-    files = [path for name in ("static", "config/ui") for path in (ROOT / name).rglob("*") if path.is_file()]
-    sources = [path for path in files if path.suffix != ".pyc"]
-    stamp = _digest([*sources, ROOT / "config" / "settings.py", virtualenv.REQUIREMENTS])
-    stamp_file = VAR / "static.stamp"
-    if stamp_file.exists() and stamp_file.read_text() == stamp and STATIC.exists():
+    stamp = _static_sources()
+    if _has_collected(stamp):
         return
     say("Collecting static files")
     manage(values, "collectstatic", "--noinput", "--verbosity", "0")
-    stamp_file.write_text(stamp)
+    (VAR / STATIC_STAMP).write_text(stamp)
 
 
 def load_demo(folder: DataFolder, values: dict[str, str], *, wanted: bool) -> bool:
@@ -78,8 +85,7 @@ def load_demo(folder: DataFolder, values: dict[str, str], *, wanted: bool) -> bo
     """
     chosen = folder.state("demo")
     has_demo = wanted if chosen is None else bool(chosen)
-    directory = {name: value for name, value in values.items() if name.startswith(DIRECTORY_PREFIXES)}
-    stamp = hashlib.sha256(repr(sorted(directory.items())).encode()).hexdigest()
+    stamp = _directory(values)
     if has_demo and folder.state("demo_directory") != stamp:
         say(
             "Loading the demo: tenants acme and globex"
@@ -90,6 +96,27 @@ def load_demo(folder: DataFolder, values: dict[str, str], *, wanted: bool) -> bo
         folder.remember("demo_directory", stamp)
     folder.remember("demo", has_demo)
     return has_demo
+
+
+def _migrations() -> str:
+    return _digest([*ROOT.glob("*/migrations/*.py"), virtualenv.REQUIREMENTS])
+
+
+def _static_sources() -> str:
+    # config/ui draws the sprite of icons while files are gathered; the settings name storage and finders.
+    files = [path for name in ("static", "config/ui") for path in (ROOT / name).rglob("*") if path.is_file()]
+    sources = [path for path in files if path.suffix != ".pyc"]
+    return _digest([*sources, ROOT / "config" / "settings.py", virtualenv.REQUIREMENTS])
+
+
+def _has_collected(stamp: str) -> bool:
+    stamp_file = VAR / STATIC_STAMP
+    return stamp_file.exists() and stamp_file.read_text() == stamp and STATIC.exists()
+
+
+def _directory(values: dict[str, str]) -> str:
+    directory = {name: value for name, value in values.items() if name.startswith(DIRECTORY_PREFIXES)}
+    return hashlib.sha256(repr(sorted(directory.items())).encode()).hexdigest()
 
 
 def _digest(paths: Iterable[Path]) -> str:

@@ -29,7 +29,7 @@ class Service:
     """One process of the stack. A subclass says how it is prepared, started, found ready and stopped."""
 
     name: str
-    essential: bool = False  # True: its death stops the stack; False: it is restarted with a growing pause
+    essential: bool = False  # True: stops after the others, and everything stops where it keeps dying
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout: float = 10.0  # seconds between the stop signal and SIGKILL to the whole process group
     ready_timeout: float = 60.0  # seconds from the start of the process until it must be ready

@@ -13,6 +13,7 @@ from launcher.watchman import Watchman
 FIRST_PAUSE = 0.5  # seconds before a restart; doubles with each death
 LONGEST_PAUSE = 30.0
 SETTLED = 60.0  # a service that lived this many seconds starts over with the first pause
+MOST_DEATHS = 7  # in a row, of a service that nothing can run without: then everything stops (after 31.5 s of pauses)
 
 
 class StopRequested(BaseException):
@@ -89,7 +90,10 @@ class Supervisor:
         raise KeyError(name)
 
     def watch(self, *, poll: float = 0.2) -> None:
-        """Restart what dies, with a growing pause, for ever; raises LauncherError when an essential service dies."""
+        """Restart what dies, with a growing pause.
+
+        For ever; but an essential service that died MOST_DEATHS times in a row raises LauncherError with its reason.
+        """
         while True:
             for entry in self._entries:
                 self._look_after(entry)
@@ -114,33 +118,43 @@ class Supervisor:
         return entry
 
     def _look_after(self, entry: _Entry) -> None:
-        now = time.monotonic()
         if entry.restart_at is not None:
-            if now >= entry.restart_at:
-                entry.restart_at = None
-                entry.service.prepare()
-                entry.running = start(entry.service, self.log_dir)
-                if self.watchman:
-                    self.watchman.watch(entry.running.pid)
-                self.say(f"{entry.service.name} restarted (process {entry.running.pid})")
+            if time.monotonic() >= entry.restart_at:
+                self._restart(entry)
             return
         code = entry.running.exit_code()
         if code is None:
             return
-        name = entry.service.name
         entry.running.stop()  # its children, which may have outlived it
         self._forget(entry.running)
-        if entry.service.essential:
-            raise LauncherError(
-                f"{name} ended with code {code}; without it nothing can run, so everything stops.\n"
-                f"{entry.running.last_lines()}"
-            )
-        if now - entry.running.started_at >= SETTLED:
+        if time.monotonic() - entry.running.started_at >= SETTLED:
             entry.deaths = 0
+        self._plan_restart(entry, f"ended with code {code}", entry.running.last_lines())
+
+    def _restart(self, entry: _Entry) -> None:
+        entry.restart_at = None
+        try:
+            entry.service.prepare()
+            entry.running = start(entry.service, self.log_dir)
+        except (LauncherError, OSError) as error:
+            self._plan_restart(entry, "could not be restarted", str(error))
+            return
+        if self.watchman:
+            self.watchman.watch(entry.running.pid)
+        self.say(f"{entry.service.name} restarted (process {entry.running.pid})")
+
+    def _plan_restart(self, entry: _Entry, what: str, reason: str) -> None:
+        """Plan the next start of what just failed; raises LauncherError where it is essential and failed too often."""
+        name = entry.service.name
         pause = pause_before_restart(entry.deaths)
         entry.deaths += 1
-        entry.restart_at = now + pause
-        self.say(f"{name} ended with code {code}; restarting it in {pause:.1f} s (log: {entry.running.log_file})")
+        if entry.service.essential and entry.deaths >= MOST_DEATHS:
+            raise LauncherError(
+                f"{name} {what}, {entry.deaths} times in a row; without it nothing can run, so everything stops.\n"
+                f"{reason}"
+            )
+        entry.restart_at = time.monotonic() + pause
+        self.say(f"{name} {what}; restarting it in {pause:.1f} s (log: {entry.running.log_file})")
 
     def _forget(self, running: Running) -> None:
         if self.watchman:

@@ -42,16 +42,23 @@ def _start(supervisor: Supervisor, folder: DataFolder, *, port: int, demo: bool,
     # A foreign database may hold real data: the demo goes there by `./roamkeep manage load_demo` alone.
     demo = demo and own_database if chosen is None else bool(chosen)
     services = stack.services_behind(folder, demo_directory=demo)
-    supervisor.start(*services)
+    for service in services:
+        service.prepare()  # chooses ports, which the variables name
     actual_port = free_port(port)
     address = f"http://{LOOPBACK}:{actual_port}"
     values = stack.variables(folder, services, address=address)
-    project.migrate(folder, values, own_database=own_database)
-    project.collect_static(values)
-    project.load_demo(folder, values, wanted=demo)
     django = stack.process_environment(values)
+    web = WebServer(actual_port, django)
+    if own_database and project.is_prepared(folder, values, demo=demo):
+        # Reading Django's modules takes most of a start: it goes on while the servers behind it come up.
+        supervisor.start(*services, web)
+    else:
+        supervisor.start(*services)
+        project.migrate(folder, values, own_database=own_database)
+        project.collect_static(values)
+        project.load_demo(folder, values, wanted=demo)
+        supervisor.start(web)
     # The pages first: what tasks there are waits in the database for the few seconds a worker takes to load.
-    supervisor.start(WebServer(actual_port, django))
     supervisor.start(Worker(django), Beat(django, folder.path))
     folder.write_running(values)
     if actual_port != port:

@@ -1,12 +1,19 @@
 """The gates of personalization: the only place that turns an id into an object."""
 
+import datetime
+from uuid import UUID
+
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404
+from django.utils.translation import gettext as _
 
+from config.errors import Refused
 from config.identifiers import text_key
 from personalization.models import (
     Backup,
+    GroupFigures,
     ManagedUser,
     PersonalizationGroup,
     ReportedGroup,
@@ -26,6 +33,12 @@ def administered_groups(rights, tenant_id):
     """Return the groups in which the person may work on many users (spec 2.2 may_multi)."""
     groups = PersonalizationGroup.objects.filter(tenant_id=tenant_id)
     return groups if rights.is_primary else groups.filter(pk__in=rights.admin_groups)
+
+
+def administered_figures(rights, tenant_id):
+    """Return the counted figures of the groups that the person administers (spec 2.1 rule 4)."""
+    figures = GroupFigures.objects.filter(tenant_id=tenant_id)
+    return figures if rights.is_primary else figures.filter(group_id__in=rights.admin_groups)
 
 
 def visible_users(rights, tenant_id):
@@ -56,27 +69,70 @@ def search_users(users, text):
     return users.filter(found) if found else users.none()
 
 
-def get_user(rights, tenant_id, pk):
+PROOF_FIELD = "seen"
+PROOF_AGE = datetime.timedelta(hours=12)
+_PROOF_SALT = "personalization.seen"
+
+
+class MovedAway(Refused):
+    """403: a form was opened while its user was in the person's groups, and posted when he was not (decision 24)."""
+
+    status = 403
+
+    def __init__(self):
+        super().__init__(_("This user has moved out of your groups."), code="moved-out-of-groups")
+
+
+def proof_of(request, user_id):
+    """Return the pair (name, value) of a hidden field that proves for 12 hours that the person saw a managed user."""
+    seen = [str(request.tenant.pk), str(request.membership.pk), str(user_id)]
+    return PROOF_FIELD, signing.dumps(seen, salt=_PROOF_SALT)
+
+
+def seen_user(request):
+    """Return the id of the managed user whom a posted form proves to have been visible to this person, or None."""
+    if request.method != "POST":
+        return None
+    try:
+        tenant_id, membership_id, user_id = signing.loads(
+            request.POST.get(PROOF_FIELD, ""), salt=_PROOF_SALT, max_age=PROOF_AGE
+        )
+    except signing.BadSignature:
+        return None
+    is_own = (tenant_id, membership_id) == (str(request.tenant.pk), str(request.membership.pk))
+    return UUID(user_id) if is_own else None
+
+
+def _out_of_sight(user_id, seen):
+    """Return what to raise for a user of other groups: 404, or 403 where the person has seen him (`seen_user`)."""
+    return MovedAway() if user_id == seen else Http404()
+
+
+def get_user(rights, tenant_id, pk, *, seen=None):
     """Return a managed user of the person's groups; any other is as if it did not exist (decision 24)."""
-    user = visible_users(rights, tenant_id).select_related("group").filter(pk=pk).first()
+    user = ManagedUser.objects.filter(tenant_id=tenant_id, pk=pk).select_related("group").first()
     if user is None:
         raise Http404
+    if not (rights.is_primary or user.group_id in rights.groups):
+        raise _out_of_sight(pk, seen)
     return user
 
 
-def get_profile(rights, tenant_id, pk):
-    """Return a settings profile of a visible user."""
+def get_profile(rights, tenant_id, user_id, pk, *, seen=None):
+    """Return a settings profile of this visible user; that of another one is as if it did not exist."""
     profile = (
-        SettingsProfile.objects.filter(tenant_id=tenant_id, pk=pk)
+        SettingsProfile.objects.filter(tenant_id=tenant_id, managed_user_id=user_id, pk=pk)
         .select_related("managed_user", "settings_group", "snapshot")
         .first()
     )
-    if profile is None or not (rights.is_primary or profile.managed_user.group_id in rights.groups):
+    if profile is None:
         raise Http404
+    if not (rights.is_primary or profile.managed_user.group_id in rights.groups):
+        raise _out_of_sight(user_id, seen)
     return profile
 
 
-def get_backup(rights, tenant_id, pk, *, deleted=False):
+def get_backup(rights, tenant_id, pk, *, deleted=False, seen=None):
     """Return a backup of a visible user; a deleted one only where `deleted` says so."""
     backup = (
         Backup.objects.filter(tenant_id=tenant_id, pk=pk)
@@ -85,8 +141,9 @@ def get_backup(rights, tenant_id, pk, *, deleted=False):
     )
     if backup is None or (backup.deleted_at is not None) != deleted:
         raise Http404
-    if not (rights.is_primary or backup.profile.managed_user.group_id in rights.groups):
-        raise Http404
+    user = backup.profile.managed_user
+    if not (rights.is_primary or user.group_id in rights.groups):
+        raise _out_of_sight(user.pk, seen)
     return backup
 
 

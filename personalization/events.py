@@ -2,6 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from personalization.outcomes import Outcome
+
 EVENT_TEXTS = {
     "backup.created": _("created a backup of %(group)s for user %(user)s"),
     "backup.protected": _("protected the backup of %(group)s from %(at)s for user %(user)s: %(after)s"),
@@ -23,6 +25,7 @@ EVENT_TEXTS = {
         "nightly run: %(backups)s backups made, %(unchanged)s profiles unchanged, %(removed)s old backups removed, "
         "%(purged)s deleted ones purged"
     ),
+    "summary.count-requested": _("asked for a new count of the summary"),
     "store.damaged": _("stored settings are damaged: %(kind)s %(digest)s"),
     "task.submitted": _("submitted task #%(number)s %(task)s for %(selected)s users"),
     "task.started": _("task #%(number)s %(task)s started"),
@@ -39,4 +42,38 @@ EVENT_TEXTS = {
     "user.changed": _(
         "task #%(number)s %(task)s changed %(changed)s settings groups or backups of user %(user)s: %(outcome)s"
     ),
+}
+
+EVENT_KINDS = {  # what the filter of the audit list calls them
+    "backup.created": _("Backup created"),
+    "backup.protected": _("Backup protected"),
+    "backup.unprotected": _("Backup protection removed"),
+    "backup.deleted": _("Backup deleted"),
+    "backups.deleted": _("Backups deleted together"),
+    "backup.brought-back": _("Backup brought back"),
+    "backup.restored": _("Backup restored"),
+    "change.undone": _("Change undone"),
+    "settings.saved": _("Settings saved"),
+    "settings.upload-stale": _("Old settings uploaded"),
+    "settings.imported": _("Settings imported"),
+    "settings.exported": _("Settings exported"),
+    "manageduser.created": _("Managed user created"),
+    "templates.imported": _("Templates imported"),
+    "nightly.completed": _("Nightly run completed"),
+    "summary.count-requested": _("Count of the summary requested"),
+    "store.damaged": _("Damage found in the store"),
+    "task.submitted": _("Task submitted"),
+    "task.started": _("Task started"),
+    "task.completed": _("Task ended"),
+    "task.paused": _("Task paused"),
+    "task.resumed": _("Task resumed"),
+    "task.canceled": _("Task canceled"),
+    "task.deferral-changed": _("Task deferral changed"),
+    "task.renamed": _("Task renamed"),
+    "task.retried": _("Task retried"),
+    "user.changed": _("User changed by a task"),
+}
+
+EVENT_WORDS = {  # labels that hold codes
+    "outcome": dict(Outcome.choices),
 }

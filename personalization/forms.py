@@ -1,17 +1,41 @@
 """Input of the pages: one user's backups, and tasks for many users."""
 
 import datetime
+import re
 
 from django import forms
+from django.core.exceptions import BadRequest, ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from accounts.submissions import OnceForm
 from config.identifiers import text_key
+from config.ui.formats import formats
+from personalization.actions.tasks import EARLIEST, TYPED_ABOVE
 from personalization.models import SettingsGroup, Verb
 
-TYPED_ABOVE = 50  # users: more need the count typed (spec 4.4.2)
+LINE_SHOWN = 100  # characters of a line that an error repeats
+_GROUPED = re.compile("[0-9]+|[0-9]{1,3}(?:([.,'\N{RIGHT SINGLE QUOTATION MARK}\\s])[0-9]{3})(?:\\1[0-9]{3})*")
+
+
+class LocalTimeField(forms.DateTimeField):
+    """A time of the person's zone. When the clocks go back, an hour comes twice: then the first one is meant."""
+
+    default_error_messages = {"no_such_time": _("There is no such time: the clocks go forward then.")}
+
+    def to_python(self, value):
+        try:
+            return super().to_python(value)
+        except ValidationError as error:
+            if error.code != "ambiguous_timezone":
+                raise
+            with timezone.override(datetime.UTC):
+                naive = super().to_python(value).replace(tzinfo=None)
+            local = naive.replace(tzinfo=timezone.get_current_timezone())
+            if local.astimezone(datetime.UTC).astimezone(local.tzinfo).replace(tzinfo=None) != naive:
+                raise ValidationError(self.error_messages["no_such_time"], code="no_such_time") from error
+            return local
 
 
 class BackUpForm(OnceForm):
@@ -50,7 +74,7 @@ class ProtectForm(forms.Form):
         if day is None:
             return None
         if day <= timezone.localdate():
-            raise forms.ValidationError(_("Choose a day in the future."))
+            raise ValidationError(_("Choose a day in the future."))
         return timezone.make_aware(datetime.datetime.combine(day, datetime.time.min))
 
 
@@ -58,6 +82,19 @@ class VersionForm(forms.Form):
     """The version of what the page showed: another one is answered with 409."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+def shown_version(request, current):
+    """Return the version that the page of a post showed, or the current one for a page that is being opened.
+
+    Raises BadRequest where a post brings none that can be read: no form of ours makes it.
+    """
+    if request.method != "POST":
+        return current
+    form = VersionForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest("version missing")
+    return form.cleaned_data["version"]
 
 
 class TaskForm(forms.Form):
@@ -69,7 +106,7 @@ class TaskForm(forms.Form):
         widget=forms.RadioSelect,
         initial=Verb.CREATE_BACKUPS,
     )
-    not_later_than = forms.DateTimeField(
+    not_later_than = LocalTimeField(
         label=_("Not later than"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
@@ -119,6 +156,12 @@ class TaskForm(forms.Form):
         self._users = users
         self.named_users = ()
 
+    def clean_not_later_than(self):
+        until = self.cleaned_data["not_later_than"]
+        if until is not None and not EARLIEST <= until <= timezone.now():
+            raise ValidationError(_("Choose a time between the year 2000 and now."))
+        return until
+
     def clean_users(self):
         """Turn the lines into users of the person's groups; name each line that finds none."""
         lines = dict.fromkeys(line.strip() for line in self.cleaned_data["users"].splitlines() if line.strip())
@@ -137,8 +180,8 @@ class TaskForm(forms.Form):
         }
         wrong += [line for key, line in keys.items() if key not in found]
         if wrong:
-            shown = ", ".join(wrong[:10]) + (" …" if len(wrong) > 10 else "")
-            raise forms.ValidationError(
+            shown = ", ".join(_short(line) for line in wrong[:10]) + (" …" if len(wrong) > 10 else "")
+            raise ValidationError(
                 ngettext_lazy(
                     "%(count)s line names no user in your groups: %(lines)s",
                     "%(count)s lines name no user in your groups: %(lines)s",
@@ -163,6 +206,10 @@ class TaskForm(forms.Form):
         return cleaned
 
 
+def _short(line):
+    return line if len(line) <= LINE_SHOWN else line[:LINE_SHOWN] + "…"
+
+
 class TaskSubmitForm(OnceForm):
     """Name, time and, above 50 users, the count typed: the last step of a task."""
 
@@ -177,7 +224,12 @@ class TaskSubmitForm(OnceForm):
 
     name = forms.CharField(label=_("Name"), max_length=100, help_text=_("Shown in the queue and in the audit trail."))
     delay = forms.TypedChoiceField(label=_("Start"), choices=DELAYS, coerce=int, initial=0)
-    typed = forms.IntegerField(label=_("Number of users"), required=False)
+    typed = forms.CharField(
+        label=_("Number of users"),
+        required=False,
+        max_length=30,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
 
     def __init__(self, *args, count, **kwargs):
         super().__init__(*args, **kwargs)
@@ -187,10 +239,13 @@ class TaskSubmitForm(OnceForm):
         else:
             self.fields["typed"].required = True
             self.fields["typed"].help_text = _("This touches %(count)s users. Type the number to go on.") % {
-                "count": count
+                "count": formats().integer(count)
             }
 
     def clean_typed(self):
-        if self.cleaned_data["typed"] != self._count:
-            raise forms.ValidationError(_("Type %(count)s to go on."), params={"count": self._count})
-        return self.cleaned_data["typed"]
+        """Take the number bare or with its thousands grouped, as the page shows it in some language."""
+        typed = self.cleaned_data["typed"]
+        digits = re.sub("[^0-9]", "", typed) if _GROUPED.fullmatch(typed) else ""
+        if digits.lstrip("0") != str(self._count):
+            raise ValidationError(_("Type %(count)s to go on."), params={"count": formats().integer(self._count)})
+        return self._count

@@ -3,11 +3,11 @@
 import datetime
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Value
 from django.utils import timezone
 
 from personalization.formats import manifest
-from personalization.models import Backup, Origin, SettingsProfile, Snapshot
+from personalization.models import Backup, Origin, PersonalizationGroup, SettingsProfile, Snapshot
 from personalization.store import read_manifest_bytes
 
 PAGE = 25
@@ -37,13 +37,25 @@ def profiles_of(user):
 
 
 def with_data(users):
-    """Annotate managed users with whether they have current settings and backups (AC-HOM-3)."""
+    """Annotate managed users with the name of their group and whether they have settings and backups (AC-HOM-3).
+
+    All are values per row, not joins: under row-level security the planner takes a joined table of the tenant for a few
+    rows, begins with it, and sorts every user of the tenant for one page.
+    """
+    groups = PersonalizationGroup.objects.filter(tenant_id=OuterRef("tenant_id"), pk=OuterRef("group_id"))
     profiles = SettingsProfile.objects.filter(tenant_id=OuterRef("tenant_id"), managed_user_id=OuterRef("pk"))
     kept = Backup.objects.filter(tenant_id=OuterRef("tenant_id"), profile_id=OuterRef("pk"), deleted_at=None)
     return users.annotate(
-        has_settings=Exists(profiles.filter(snapshot__isnull=False)),
-        has_backups=Exists(profiles.filter(Exists(kept))),
+        group_name=Subquery(groups.values("name")[:1]),
+        has_settings=_any(profiles.filter(snapshot__isnull=False)),
+        has_backups=_any(profiles.filter(Exists(kept))),
     )
+
+
+def _any(rows):
+    """Return True or NULL. An EXISTS in the select list is planned as one hash over all rows of the tenant, because the
+    planner counts rows before the page's LIMIT; a value with a LIMIT of its own is looked up for the rows shown."""
+    return Subquery(rows.annotate(found=Value(True)).values("found")[:1])
 
 
 @dataclass(frozen=True, slots=True)

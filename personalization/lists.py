@@ -1,8 +1,10 @@
 """Lists of personalization."""
 
+from functools import lru_cache
+
 from django import forms
+from django.utils.translation import get_language, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 from markupsafe import Markup
 
 from config.ui.lists import Column, Listing
@@ -17,18 +19,25 @@ class UserSearchForm(forms.Form):
     q = forms.CharField(label=_("User"), required=False, max_length=160)
 
 
-def _data_links(has_settings, row):
-    """Return the two ways into a user's data, each only where there is some, with the reason where there is none."""
-    if not has_settings and not row.has_backups:
-        return Markup('<span class="none">{}</span>').format(_("nothing saved yet"))
+@lru_cache(maxsize=64)
+def _data_shape(has_settings, has_backups, language):
+    """Return the markup of `_data_links` in a language, with {key} for the user's key."""
     links = []
     for there, anchor, label, reason in (
         (has_settings, "settings", _("Settings"), _("no current settings")),
-        (row.has_backups, "backups", _("Backups"), _("no backups")),
+        (has_backups, "backups", _("Backups"), _("no backups")),
     ):
-        shape = '<a href="{0}/#{1}">{2}</a>' if there else '<span class="none">{3}</span>'
-        links.append(Markup(shape).format(row.pk, anchor, label, reason))  # noqa: S704 - both shapes are ours
-    return Markup(" · ").join(links)
+        shape = '<a href="{{key}}/#{0}">{1}</a>' if there else '<span class="none">{2}</span>'
+        links.append(Markup(shape).format(anchor, label, reason))  # noqa: S704 - both shapes are ours
+    if not has_settings and not has_backups:
+        links = [Markup('<span class="none">{}</span>').format(_("nothing saved yet"))]
+    return str(Markup(" · ").join(links))
+
+
+def _data_links(has_settings, row):
+    """Return the two ways into a user's data, each only where there is some, with the reason where there is none."""
+    shape = _data_shape(bool(has_settings), bool(row.has_backups), get_language())
+    return Markup(shape.replace("{key}", str(row.pk)))  # noqa: S704 - a UUID in markup of ours
 
 
 class ManagedUserList(Listing):
@@ -41,7 +50,7 @@ class ManagedUserList(Listing):
         Column("name", _("User"), sort=("name_key", "domain_key")),
         Column("domain", _("Domain"), sort=("domain_key", "name_key")),
         Column("display_name", _("Name")),
-        Column("group", _("Group"), fields=("group__name",)),
+        Column("group", _("Group"), fields=("group_name",)),
         Column("last_logon_at", _("Last logon"), kind="time"),
         Column("has_settings", _("Data"), cell=_data_links),
     )
@@ -53,6 +62,10 @@ class ManagedUserList(Listing):
     empty_title = _("No users found")
     empty_text = _("A user appears here after the first logon on a managed computer.")
     empty_icon = "users"
+
+    def shares(self):
+        rights = self.request.rights
+        return None if rights.is_primary else ("group_id", sorted(rights.groups, key=str))
 
     def filter(self, queryset, cleaned):
         return search_users(queryset, cleaned["q"]) if cleaned["q"].strip() else queryset
@@ -110,6 +123,11 @@ class TaskItemFilterForm(forms.Form):
     )
 
 
+def _tries(failed, row):
+    """Return how often a user was tried: `attempts` counts the failed tries only. A user who is gone never was."""
+    return failed + 1 if row.state == ItemState.SUCCEEDED else failed
+
+
 class TaskItemList(Listing):
     """What a task did for each user."""
 
@@ -121,7 +139,7 @@ class TaskItemList(Listing):
         Column("state", _("Result"), kind="status", choices=ITEM_STATES),
         Column("outcome", _("What happened"), cell=lambda value, row: outcome_text(value)),
         Column("changed", _("Changed"), kind="number"),
-        Column("attempts", _("Tries"), kind="number"),
+        Column("attempts", _("Tries"), kind="number", cell=_tries),
         Column("error", _("Reason")),
         Column("ended_at", _("Ended"), kind="time"),
     )

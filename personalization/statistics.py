@@ -21,12 +21,15 @@ def learn_tenant(tenant_id):
     Runs in the caller's transaction and costs a few milliseconds where nothing is to be done.
     """
     with connection.cursor() as cursor:
-        for table in _TABLES:
-            cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {table} WHERE tenant_id = %s", [tenant_id])
-            expected = cursor.fetchone()[0][0]["Plan"]["Plan Rows"]
-            first = f"SELECT 1 FROM {table} WHERE tenant_id = %s LIMIT {_COUNTED}"
-            cursor.execute(f"SELECT count(*) FROM ({first}) counted", [tenant_id])
-            if cursor.fetchone()[0] > _TOO_LOW * expected:
-                log.info("statistics_renewed", table=table, tenant_id=str(tenant_id))
-                cursor.execute("SELECT personalization_learn_tenants()")
-                return
+        unknown = [table for table in _TABLES if not _is_known(cursor, table, tenant_id)]
+        if unknown:
+            cursor.execute("SELECT personalization_learn_tenants(%s)", [unknown])
+            log.info("statistics_renewed", tables=unknown, tenant_id=str(tenant_id))
+
+
+def _is_known(cursor, table, tenant_id):
+    cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {table} WHERE tenant_id = %s", [tenant_id])
+    expected = cursor.fetchone()[0][0]["Plan"]["Plan Rows"]
+    first = f"SELECT 1 FROM {table} WHERE tenant_id = %s LIMIT {_COUNTED}"
+    cursor.execute(f"SELECT count(*) FROM ({first}) counted", [tenant_id])
+    return cursor.fetchone()[0] <= _TOO_LOW * expected

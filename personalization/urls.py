@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from personalization.views import backups, home, tasks, users
+from personalization.views import backups, home, summary, tasks, users
 
 app_name = "personalization"
 urlpatterns = [
@@ -22,6 +22,8 @@ urlpatterns = [
     path("backups/<uuid:pk>/unprotect/", backups.unprotect, name="backup-unprotect"),
     path("backups/<uuid:pk>/delete/", backups.delete, name="backup-delete"),
     path("backups/<uuid:pk>/bring-back/", backups.bring_back, name="backup-bring-back"),
+    path("summary/", summary.summary, name="summary"),
+    path("summary/count/", summary.count_now, name="summary-count"),
     path("tasks/", tasks.task_list, name="task-list"),
     path("tasks/panel/", tasks.task_panel, name="task-panel"),
     path("tasks/new/", tasks.task_new, name="task-new"),

@@ -100,13 +100,22 @@ def get_scope_ids(tenant_id, ids):
     return frozenset(scope_objects(tenant_id).filter(pk__in=ids).values_list("pk", flat=True))
 
 
+def _able(tenant_id):
+    return Q(is_active=True, user__is_active=True, user__locked_at=None, tenant_id=tenant_id)
+
+
+def _signed_in_members(tenant_id, group_id):
+    rows = GroupMembership.objects.filter(tenant_id=tenant_id, group_id=group_id, user_id=OuterRef("user_id"))
+    return Membership.objects.filter(_able(tenant_id), Exists(rows), signed_in_at__isnull=False)
+
+
 def counting_primaries(tenant_id, *, without=None):
     """Return the Primary Administrator entries that count as holder (decision 30).
 
     An active person counts, and a group with at least one active member who has signed in here; `without` a Membership,
     as if that person could not sign in.
     """
-    able = Q(is_active=True, user__is_active=True, user__locked_at=None, tenant_id=tenant_id)
+    able = _able(tenant_id)
     if without:
         able &= ~Q(pk=without.pk)
     members = Membership.objects.filter(able, signed_in_at__isnull=False, user_id=OuterRef("user_id"))
@@ -123,5 +132,17 @@ def lone_primary_group(tenant_id):
 
 
 def helpers(tenant_id):
-    """Return the names of up to five people and groups who can give roles: whoever has none asks them (AC-LOG-2)."""
-    return list(counting_primaries(tenant_id).order_by("subject_key").values_list("subject_name", flat=True)[:5])
+    """Return the names of who can give roles: whoever has none asks them (AC-LOG-2).
+
+    Up to five people and groups, each group followed by up to three of its members who have signed in here, the latest
+    first: a group's name alone tells nobody whom to ask.
+    """
+    names: dict[str, None] = {}
+    for name, group_id in (
+        counting_primaries(tenant_id).order_by("subject_key").values_list("subject_name", "group_id")[:5]
+    ):
+        names[name] = None
+        if group_id:
+            members = _signed_in_members(tenant_id, group_id).order_by("-signed_in_at", "pk")
+            names |= dict.fromkeys(members.values_list("name", flat=True)[:3])
+    return list(names)

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext
 
 from accounts.models import Membership, UserGroup
 from audit.actions import event, record, record_many
@@ -20,6 +20,7 @@ from roles.models import RoleAssignment
 from roles.rights import rights_of
 
 ALL_GROUPS = gettext_noop("all groups")  # what events say of a Primary Administrator
+MOST_TOLD = 20  # changed entries that a conflict lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,16 @@ def set_entry(*, tenant_id, subject, role, groups=(), version=None, giving_up=Fa
             )
         told = _change(entry, subject, role, group_ids, by)
         if told:
-            told.save(force_insert=True)
+            record_many([told])
         return entry
 
 
 @transaction.atomic
-def set_entries(*, entries, role, groups=(), giving_up=False, by):
+def set_entries(*, entries, role, groups=(), versions=None, giving_up=False, by):
     """Give several entries the same role and groups, all or none; one event per changed entry and one above them.
 
-    entries: RoleAssignment rows of one tenant. Returns how many have changed. Raises as `set_entry`.
+    entries: RoleAssignment rows of one tenant; versions: {entry id: version} that the person saw, None where nobody saw
+    any. Returns how many have changed. Raises as `set_entry`, with the Conflict naming every entry that has changed.
     """
     entries = list(entries)
     if not entries:
@@ -85,7 +87,7 @@ def set_entries(*, entries, role, groups=(), giving_up=False, by):
     with _changing(tenant_id, by=by, giving_up=giving_up):
         role, group_ids = _checked(tenant_id, role, groups)
         told = []
-        for entry in _current(tenant_id, entries):
+        for entry in _current(tenant_id, entries, versions):
             told.append(_change(entry, entry.subject, role, group_ids, by))
         told = [row for row in told if row]
         after = _State(role, group_ids, _names(tenant_id, group_ids))
@@ -94,11 +96,11 @@ def set_entries(*, entries, role, groups=(), giving_up=False, by):
 
 
 @transaction.atomic
-def remove_entries(*, entries, giving_up=False, by):
+def remove_entries(*, entries, versions=None, giving_up=False, by):
     """Remove entries with their grants, all or none; one event per entry, and one above them where there are several.
 
-    entries: RoleAssignment rows of one tenant. Returns how many were removed. Raises Conflict where one is gone already
-    or no Primary Administrator would remain (decision 30), and Refused "own-rights" as `set_entry`.
+    entries, versions: as in `set_entries`. Returns how many were removed. Raises Conflict where one is gone already or
+    has changed, or no Primary Administrator would remain (decision 30), and Refused "own-rights" as `set_entry`.
     """
     entries = list(entries)
     if not entries:
@@ -106,7 +108,7 @@ def remove_entries(*, entries, giving_up=False, by):
     tenant_id = entries[0].tenant_id
     with _changing(tenant_id, by=by, giving_up=giving_up):
         told = []
-        for entry in _current(tenant_id, entries):
+        for entry in _current(tenant_id, entries, versions):
             before = _state(entry, entry.subject)
             replace_grants(entry.subject, Role.PRIMARY_ADMIN, ())
             told.append(_told("userrole.removed", entry.subject, by, before=before))
@@ -184,8 +186,8 @@ def _state(entry, subject):
     return _State(entry.role, ids, _names(entry.tenant_id, ids))
 
 
-def _current(tenant_id, entries):
-    """Return the entries as they are now, or raise Conflict where one is gone."""
+def _current(tenant_id, entries, versions):
+    """Return the entries as they are now, or raise Conflict where one is gone or not at the version that was shown."""
     wanted = {entry.pk for entry in entries}
     found = RoleAssignment.objects.filter(tenant_id=tenant_id, pk__in=wanted)
     rows = list(found.select_related("membership", "group").order_by("subject_key", "pk"))
@@ -194,7 +196,32 @@ def _current(tenant_id, entries):
             _("Some of these entries were removed in the meantime. Nothing was done; select again."),
             code="entry-removed",
         )
+    if versions is not None:
+        _check_versions(rows, versions)
     return rows
+
+
+def _check_versions(rows, versions):
+    stale = [entry for entry in rows if versions.get(entry.pk) != entry.version]
+    if not stale:
+        return
+    changes = []
+    for entry in stale[:MOST_TOLD]:
+        told = _changes_since(entry, entry.subject, versions.get(entry.pk, 0))
+        changes += [(f"{entry.subject_name}: {what}", before, now) for what, before, now in told] or [
+            (entry.subject_name, None, str(Role(entry.role).label))
+        ]
+    raise Conflict(
+        ngettext(
+            "%(count)s of these entries was changed after you opened this. Nothing was done; look at it and decide again.",
+            "%(count)s of these entries were changed after you opened this. "
+            "Nothing was done; look at them and decide again.",
+            len(stale),
+        )
+        % {"count": len(stale)},
+        code="stale",
+        changes=changes,
+    )
 
 
 def _add(tenant_id, subject, entry, role, group_ids, by):

@@ -19,7 +19,7 @@ GRANT_CODENAMES = {Role.ADMIN: "administer_personalizationgroup", Role.SUPPORT_D
 
 # What a person may open, by the strongest role held anywhere; the objects are narrowed by the gates of each app.
 _SUPPORT = frozenset({"home.view", "users.view", "users.change", "audit.view", "audit.export"})
-_ADMIN = _SUPPORT | {"tasks.view", "tasks.submit", "tasks.change"}
+_ADMIN = _SUPPORT | {"summary.view", "tasks.view", "tasks.submit", "tasks.change"}
 _PRIMARY = _ADMIN | {"userroles.view", "userroles.change", "tasks.change_any", "audit.verify"}
 PERMISSIONS = {Role.SUPPORT_DESK: _SUPPORT, Role.ADMIN: _ADMIN, Role.PRIMARY_ADMIN: _PRIMARY}
 SIGNED_IN = frozenset({"account.own"})  # any active member of the tenant, with or without a role
@@ -35,6 +35,7 @@ PERMISSION_TEXTS = {
     "users.change": _("change and restore the settings of one user"),
     "tasks.submit": _("change and restore the settings of many users"),
     "tasks.view": _("see the tasks"),
+    "summary.view": _("see the summary of the administered groups"),
     "tasks.change": _("pause, resume and cancel own tasks"),
     "tasks.change_any": _("pause, resume and cancel tasks of others"),
     "userroles.view": _("see who holds which role"),

@@ -21,6 +21,7 @@ ENTRIES = (
     Entry(_("Personalization"), _("Home"), "personalization:home", "home", "account.own"),
     Entry(_("Personalization"), _("Users"), "personalization:user-list", "users", "users.view"),
     Entry(_("Personalization"), _("Tasks"), "personalization:task-list", "queue-list", "tasks.view"),
+    Entry(_("Personalization"), _("Summary"), "personalization:summary", "chart-bar", "summary.view"),
     Entry(_("Access"), _("User Roles"), "roles:entry-list", "key", "userroles.view"),
     Entry(_("Audit"), _("Audit"), "audit:event-list", "clipboard-document-list", "audit.view"),
 )

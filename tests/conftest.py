@@ -11,6 +11,7 @@ from django.db import connections
 from django.test import Client
 from django.test.testcases import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import factories
@@ -70,6 +71,14 @@ def _flush_as_owner(self):
 
 
 TransactionTestCase._fixture_teardown = _flush_as_owner
+
+
+@pytest.fixture(autouse=True)
+def the_language_of_tests():
+    """A request in another language leaves it behind in its thread: the next test begins in English again."""
+    translation.deactivate()
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

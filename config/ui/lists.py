@@ -25,6 +25,7 @@ from config.ui.responses import fragment, page
 __all__ = ["BulkAction", "Column", "Listing", "RowAction", "filtered", "list_page"]
 
 COUNT_LIMIT = 10_000
+MOST_SHARES = 50  # beyond, planning as many statements would cost more than it saves
 _STAND_INS = {UUID: UUID(int=2**128 - 1), int: 2**31 - 1}
 
 
@@ -107,6 +108,14 @@ class Listing:
         """Return the columns; override to leave some out for this person."""
         return self.columns
 
+    def shares(self):
+        """Return (field, values) of what the rows are limited to, such as the groups of this person, or None.
+
+        An index gives the rows of one value in order, but not those of several: the page then takes as many rows as it
+        shows of each value and sorts those, instead of all.
+        """
+        return None
+
     def url_kwargs(self):
         """Return the URL arguments that addresses of rows and bulk actions share with this page."""
         given = self.request.resolver_match.kwargs if self.request.resolver_match else {}
@@ -141,6 +150,7 @@ class Listing:
         wanted = dict.fromkeys(["pk", *self.order.names, *self.fields, self.row_target])
         for column in self.shown_columns():
             wanted.update(dict.fromkeys(column.read))
+        queryset = self._shared(queryset, backward)
         rows = keyset.ordered(queryset, self.order, backward=backward).values_list(*wanted, named=True)
         found = list(rows[: self.page_size + 1])
         more = len(found) > self.page_size
@@ -152,6 +162,18 @@ class Listing:
             self.address(**{way: self._cursor(ends[way][0])}) if has[way] and ends[way] else None
             for way in ("before", "after")
         )
+
+    def _shared(self, queryset, backward):
+        field, values = self.shares() or ("", ())
+        if not 1 < len(values) <= MOST_SHARES:
+            return queryset
+        first, *others = (
+            keyset.ordered(queryset.filter(**{field: value}), self.order, backward=backward).values("pk")[
+                : self.page_size + 1
+            ]
+            for value in values
+        )
+        return queryset.filter(pk__in=first.union(*others, all=True))
 
     def _cursor(self, row):
         return keyset.encode(self.order, [getattr(row, name) for name in self.order.fields])

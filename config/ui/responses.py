@@ -1,5 +1,7 @@
 """Answers of views: a page or one block of it, dialogs, confirmations, and what follows a success."""
 
+import posixpath
+
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template import engines
@@ -98,9 +100,18 @@ def confirm(request, *, title, consequence, verb, back, hidden=(), typed=None, d
 
 def conflict(request, exception):
     """Answer a refusal that no form has caught with what changed: as a dialog over the page where htmx asked."""
-    context = {"conflict": exception}
+    context = {"conflict": exception, "back": _page_behind(request)}
     if not request.htmx:
         return page(request, "errors/409.html", {**context, "modal": False}, status=exception.status)
     response = fragment(request, "errors/409.html", "dialog", {**context, "modal": True}, status=exception.status)
     response["HX-Retarget"], response["HX-Reswap"] = f"#{DIALOG}", "innerHTML"
     return response
+
+
+def _page_behind(request):
+    """Return the address that shows what is there now: an address that only takes posts lies below its page's."""
+    if shown := request.headers.get("HX-Current-URL"):
+        return shown
+    policy = getattr(request.resolver_match and request.resolver_match.func, "policy", None)
+    only_posts = policy is not None and "GET" not in policy.methods
+    return f"{posixpath.dirname(request.path.rstrip('/'))}/" if only_posts else request.get_full_path()

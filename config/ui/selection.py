@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import BadRequest, ValidationError
 from django.utils.translation import gettext
 
-from config.errors import Conflict
+from config.errors import Conflict, Refused
 from config.ui.formats import formats
 from config.ui.lists import filtered
 
@@ -31,7 +31,7 @@ def read_selection(request, listing_class, queryset):
 
     "All matching" runs the list's filter again on the server. The number of rows is frozen by the confirmation: if a
     later post finds another number, rows came or went in between, and Conflict (409) is raised with both numbers.
-    Raises BadRequest for posts that no form of ours makes.
+    Raises Refused (422) where nothing is selected, and BadRequest for posts that no form of ours makes.
     """
     posted = request.POST
     if posted.get("all"):
@@ -54,6 +54,8 @@ def read_selection(request, listing_class, queryset):
         expected = posted.get("expected") or len(ids)
     if expected is not None and str(expected) != str(count):
         raise _changed(expected, count)
+    if not count:
+        raise Refused(gettext("Nothing is selected. Select at least one row."), code="nothing-selected")
     return Selection(chosen, count, bool(posted.get("all")), (*hidden, ("expected", str(count))))
 
 

@@ -8,11 +8,14 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit.actions import record
+from audit.models import Event
 from config.errors import Conflict, Refused
 from personalization import moves
-from personalization.models import Backup, Origin, SettingsProfile
+from personalization.clock import when
+from personalization.models import Backup, Origin, SettingsProfile, Task
 
 FOR_EVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 BRING_BACK_DAYS = 30
@@ -53,12 +56,57 @@ def _locked_profile(profile, version=None):
             _("The settings of %(group)s changed after this page was opened. Look at the new state before you go on.")
             % {"group": row.settings_group.name},
             code="stale-profile",
-            changes=[
-                (_("Version"), version, row.version),
-                (_("Last saved"), "", date_format(timezone.localtime(row.saved_at), "DATETIME_FORMAT")),
-            ],
+            changes=[(_("Version"), version, row.version), (_("Last change"), None, _last_change(row))],
         )
     return row
+
+
+def _last_change(profile):
+    """Return who made the current version of a profile, how and when, as a sentence."""
+    before = (
+        Backup.objects.filter(
+            tenant_id=profile.tenant_id,
+            profile_id=profile.pk,
+            origin=Origin.BEFORE_CHANGE,
+            made_version=profile.version,
+        )
+        .order_by("-created_at", "-id")
+        .first()
+    )
+    if before is None:
+        words = {"endpoint": profile.endpoint or "–", "time": when(profile.saved_at)}
+        return _("Saved by %(endpoint)s at %(time)s") % words
+    words = {"actor": before.created_by, "time": when(before.created_at)}
+    task = Task.objects.filter(tenant_id=profile.tenant_id, pk=before.task_id).first() if before.task_id else None
+    if task:
+        return _("Changed by task %(task)s of %(actor)s at %(time)s") % {**words, "task": str(task)}
+    made = _events(profile, *_MADE_BY).filter(labels__before_backup=str(before.pk)).first()
+    return (_MADE_BY[made.verb] if made else gettext_lazy("Changed by %(actor)s at %(time)s")) % words
+
+
+_MADE_BY = {
+    "backup.restored": gettext_lazy("Restored by %(actor)s at %(time)s"),
+    "change.undone": gettext_lazy("Undone by %(actor)s at %(time)s"),
+}
+_PROTECTION = {
+    "backup.protected": gettext_lazy("Protected by %(actor)s at %(time)s"),
+    "backup.unprotected": gettext_lazy("Protection removed by %(actor)s at %(time)s"),
+    "backup.brought-back": gettext_lazy("Brought back by %(actor)s at %(time)s"),
+    "backup.deleted": gettext_lazy("Deleted by %(actor)s at %(time)s"),
+}
+
+
+def _events(profile, *verbs):
+    return Event.objects.filter(
+        tenant_id=profile.tenant_id, subject_id=profile.managed_user_id, verb__in=verbs
+    ).order_by("-id")
+
+
+def _last_event(backup):
+    """Return who protected, deleted … a backup last, and when, as a line of a conflict; none where no event tells it."""
+    if event := _events(backup.profile, *_PROTECTION).filter(labels__backup=str(backup.pk)).first():
+        words = {"actor": event.labels.get("actor", "…"), "time": when(event.at)}
+        yield _("Last change"), None, _PROTECTION[event.verb] % words
 
 
 def _locked_backup(backup, version=None, *, deleted=False):
@@ -73,12 +121,13 @@ def _locked_backup(backup, version=None, *, deleted=False):
             if not deleted
             else _("This backup has been brought back already."),
             code="stale-backup",
+            changes=_last_event(row),
         )
     if version is not None and row.version != version:
         raise Conflict(
             _("This backup was changed after this page was opened."),
             code="stale-backup",
-            changes=[(_("Protection"), "", protection_text(row))],
+            changes=[(_("Protection"), None, protection_text(row)), *_last_event(row)],
         )
     return row
 
@@ -194,9 +243,9 @@ def delete_unprotected_backups(*, profile, expected=None, by):
 
 
 @transaction.atomic
-def bring_back_backup(*, backup, by):
+def bring_back_backup(*, backup, version=None, by):
     """Take back the deletion of a backup, within 30 days."""
-    row = _locked_backup(backup, deleted=True)
+    row = _locked_backup(backup, version, deleted=True)
     _allow(by, row.profile.managed_user)
     if row.deleted_at < timezone.now() - datetime.timedelta(days=BRING_BACK_DAYS):
         raise Refused(_("A backup can be brought back for 30 days after it was deleted."), code="too-late")
@@ -243,8 +292,12 @@ def undo_change(*, backup, by):
         raise Conflict(
             _("The settings changed after that change, so it cannot be undone. Restore a backup instead."),
             code="stale-undo",
-            changes=[(_("Version"), row.made_version or "–", profile.version)],
+            changes=[
+                (_("Version"), row.made_version or "–", profile.version),
+                (_("Last change"), None, _last_change(profile)),
+            ],
         )
     undone = moves.undo_change(tenant_id=row.tenant_id, before_backup_ids=[row.pk], created_by=by.name)
-    _tell("change.undone", profile=profile, backup=row, by=by)
-    return Backup.objects.get(tenant_id=row.tenant_id, pk=undone[0].before_backup_id) if undone else None
+    before = Backup.objects.get(tenant_id=row.tenant_id, pk=undone[0].before_backup_id) if undone else None
+    _tell("change.undone", profile=profile, backup=row, by=by, before_backup=str(before.pk) if before else "")
+    return before

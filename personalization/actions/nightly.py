@@ -74,6 +74,9 @@ def nightly(
         run, _is_new = NightlyRun.objects.get_or_create(
             tenant_id=tenant_id, day=day, defaults={"started_at": timezone.now()}
         )
+        if run.failed_at and not run.ended_at:
+            run.failed_at = None
+            run.save(update_fields=["failed_at"])
     last = None
     while not run.ended_at:
         with tenant_context(tenant_id):
@@ -88,6 +91,13 @@ def nightly(
             last = profiles[-1]
             _do_batch(run, profiles, kept)
     return None
+
+
+def note_failure(*, tenant_id: UUID, day: date) -> None:
+    """Note that an error stopped the run of a day; whoever goes on with it takes the note away."""
+    with tenant_context(tenant_id):
+        stopped = NightlyRun.objects.filter(tenant_id=tenant_id, day=day, ended_at=None)
+        stopped.update(failed_at=timezone.now())
 
 
 def _alone(tenant_id) -> bool:

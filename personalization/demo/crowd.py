@@ -44,7 +44,7 @@ INSERT INTO personalization_manageduser
      is_logged_on, created_at)
 SELECT roamkeep_uuid7(), %(tenant)s, 'S-1-5-21-1000-2000-3000-' || 10000 + n, domain, lower(domain),
        name, lower(name), given || ' ' || family, group_id,
-       %(now)s - make_interval(mins => (n * 7919 %% 20160)::int), 'WS-' || n, n %% 5 = 0, %(now)s
+       %(now)s - make_interval(mins => (n::bigint * 7919 %% 20160)::int), 'WS-' || n, n %% 5 = 0, %(now)s
 FROM (
     SELECT n, (%(domains)s::text[])[1 + n %% %(parts)s] AS domain, (%(groups)s::uuid[])[1 + n %% %(parts)s] AS group_id,
            given, family, lower(given) || '.' || lower(family) || n AS name
@@ -130,7 +130,7 @@ def _groups(tenant: Tenant) -> tuple[list[str], list[UUID], list[UUID]]:
     groups, reported = [], []
     for position, (domain, name) in enumerate(DOMAINS.items()):
         row, _made = PersonalizationGroup.objects.get_or_create(
-            tenant=tenant, name=name, defaults={"position": position, "is_default": name == "Default Users"}
+            tenant=tenant, name=name, defaults={"position": position}
         )
         groups.append(row.pk)
         reported.append(ReportedGroup.objects.get_or_create(tenant=tenant, name=f"{domain}\\Staff")[0].pk)

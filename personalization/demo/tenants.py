@@ -34,7 +34,7 @@ from roles.actions import set_entry
 from roles.catalogue import Role
 
 SERVER = Actor(id=None, name="Demo", channel=Channel.COMMAND)
-GROUPS = ("Finance", "Sales", "Engineering", "Default Users")
+GROUPS = ("Finance", "Sales", "Engineering")  # besides Default Users, which every organisation has
 ENTRIES = {  # directory group -> role and personalization groups, for the sign-ins that `up` prints
     "acme": {
         "Roamkeep Primary Administrators": (Role.PRIMARY_ADMIN, ()),
@@ -64,9 +64,7 @@ def load(say=lambda line: None, organisations=ORGANISATIONS) -> None:
 
 def _personalization_groups(tenant: Tenant) -> dict[str, PersonalizationGroup]:
     for position, name in enumerate(GROUPS):
-        PersonalizationGroup.objects.get_or_create(
-            tenant=tenant, name=name, defaults={"position": position, "is_default": name == GROUPS[-1]}
-        )
+        PersonalizationGroup.objects.get_or_create(tenant=tenant, name=name, defaults={"position": position})
     return {group.name: group for group in PersonalizationGroup.objects.filter(tenant=tenant)}
 
 

@@ -2,6 +2,7 @@
 
 from personalization.models.nightly import NightlyRun
 from personalization.models.people import (
+    LAST_POSITION,
     ManagedUser,
     PersonalizationGroup,
     PersonalizationGroupGroupGrant,
@@ -11,12 +12,25 @@ from personalization.models.people import (
     SettingsGroup,
 )
 from personalization.models.store import Backup, Blob, Origin, SettingsProfile, Snapshot, SnapshotBlob
-from personalization.models.work import FINAL_STATES, ItemState, Task, TaskItem, TaskOperation, TaskState, Verb
+from personalization.models.summary import GroupFigures, SummaryCount
+from personalization.models.work import (
+    EARLIEST,
+    FINAL_STATES,
+    ItemState,
+    Task,
+    TaskItem,
+    TaskOperation,
+    TaskState,
+    Verb,
+)
 
 __all__ = [
+    "EARLIEST",
     "FINAL_STATES",
+    "LAST_POSITION",
     "Backup",
     "Blob",
+    "GroupFigures",
     "ItemState",
     "ManagedUser",
     "NightlyRun",
@@ -30,6 +44,7 @@ __all__ = [
     "SettingsProfile",
     "Snapshot",
     "SnapshotBlob",
+    "SummaryCount",
     "Task",
     "TaskItem",
     "TaskOperation",

@@ -8,6 +8,8 @@ from accounts.models import User, UserGroup
 from config.schema import TenantModel, TextKeyField, reference, tenant_constraints, tenant_foreign_key
 from roles.models import GrantRow
 
+LAST_POSITION = 2**31 - 1  # of the default group, so that every other comes before it
+
 
 class PersonalizationGroup(TenantModel):
     """A scope of User Roles; every managed user is in the one matched at the last logon (spec 3.1)."""
@@ -27,6 +29,9 @@ class PersonalizationGroup(TenantModel):
         constraints = [
             *tenant_constraints("personalization_personalizationgroup"),
             models.UniqueConstraint(fields=["tenant", "name_key"], name="personalizationgroup_name"),
+            models.UniqueConstraint(
+                fields=["tenant"], condition=models.Q(is_default=True), name="personalizationgroup_one_default"
+            ),
         ]
 
     def __str__(self):
@@ -140,6 +145,7 @@ class ManagedUser(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "name_key", "domain_key", "id"], name="manageduser_name"),
             models.Index(fields=["tenant", "group", "name_key", "domain_key", "id"], name="manageduser_group"),
+            models.Index(fields=["tenant", "group", "domain_key", "name_key", "id"], name="manageduser_group_domain"),
         ]
 
     def __str__(self):

@@ -1,5 +1,7 @@
 """The ledger of work on many users: tasks, what they do, and one item per managed user."""
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -77,6 +79,9 @@ class Task(TenantModel):
         return f"#{self.number} {self.name}"
 
 
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # of what a task may go back to
+
+
 class TaskOperation(TenantModel):
     """One step applied to every target user, in `position` order. `settings_groups` empty = all of `kinds`."""
 
@@ -94,6 +99,11 @@ class TaskOperation(TenantModel):
             *tenant_constraints("personalization_taskoperation"),
             reference("personalization_taskoperation", "task_id", "personalization.Task", "CASCADE"),
             models.UniqueConstraint(fields=["tenant", "task", "position"], name="taskoperation_position"),
+            # A time before year 1 cannot be read back: one such row would stop the tenant's whole queue.
+            models.CheckConstraint(
+                name="taskoperation_time",
+                condition=models.Q(not_later_than=None) | models.Q(not_later_than__gte=EARLIEST),
+            ),
         ]
 
 

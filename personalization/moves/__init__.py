@@ -20,8 +20,16 @@ from personalization.moves.backups import (
     protect,
     unprotect,
 )
+from personalization.moves.bulk import (
+    Held,
+    all_profiles,
+    back_up_many,
+    delete_older_many,
+    hold_users,
+    restore_many,
+)
 from personalization.moves.changes import Effects, Restored, clear, effects_of_task, restore, undo_change
-from personalization.moves.rows import LockedProfile, count_profiles, lock_profiles, uuid_array
+from personalization.moves.rows import LockedProfile, lock_profiles, uuid_array
 
 __all__ = [
     "AGES",
@@ -31,19 +39,24 @@ __all__ = [
     "SAFETY_COPIES",
     "BackedUp",
     "Effects",
+    "Held",
     "LockedProfile",
     "Restored",
+    "all_profiles",
     "back_up",
+    "back_up_many",
     "backups_older_than",
     "bring_back",
     "clear",
-    "count_profiles",
     "delete_backups",
+    "delete_older_many",
     "effects_of_task",
+    "hold_users",
     "lock_profiles",
     "newest_backups",
     "protect",
     "restore",
+    "restore_many",
     "undo_change",
     "unprotect",
     "uuid_array",

@@ -28,11 +28,12 @@ def lock_profiles(
     `settings_group_ids` None = all. With `skip_locked` those that another transaction holds are left out; without it
     this call waits for them.
     """
+    groups = "" if settings_group_ids is None else "AND settings_group_id = ANY(%(groups)s::uuid[])"
     column, ids = ("managed_user_id", user_ids) if user_ids is not None else ("id", profile_ids or ())
     found = rows(
         f"""
         SELECT id, managed_user_id, settings_group_id FROM personalization_settingsprofile
-        WHERE tenant_id = %(tenant)s AND {column} = ANY(%(ids)s::uuid[]) AND {_in_groups(settings_group_ids)}
+        WHERE tenant_id = %(tenant)s AND {column} = ANY(%(ids)s::uuid[]) {groups}
         ORDER BY id FOR UPDATE {"SKIP LOCKED" if skip_locked else ""}
         """,
         tenant=tenant_id,
@@ -40,28 +41,6 @@ def lock_profiles(
         groups=uuid_set(settings_group_ids or ()),
     )
     return [LockedProfile(*row) for row in found]
-
-
-def count_profiles(
-    *, tenant_id: UUID, user_ids: Iterable[UUID], settings_group_ids: Iterable[UUID] | None = None
-) -> dict[UUID, int]:
-    """Return {user: number of profiles}, locked or not; users without any are left out."""
-    return dict(
-        rows(
-            f"""
-            SELECT managed_user_id, count(*) FROM personalization_settingsprofile
-            WHERE tenant_id = %(tenant)s AND managed_user_id = ANY(%(ids)s::uuid[]) AND {_in_groups(settings_group_ids)}
-            GROUP BY managed_user_id
-            """,
-            tenant=tenant_id,
-            ids=uuid_set(user_ids),
-            groups=uuid_set(settings_group_ids or ()),
-        )
-    )
-
-
-def _in_groups(settings_group_ids):
-    return "true" if settings_group_ids is None else "settings_group_id = ANY(%(groups)s::uuid[])"
 
 
 def uuid_array(ids: Iterable[UUID]) -> str:

@@ -1,6 +1,5 @@
 """One batch: rights, locks, the steps, and each user alone where the batch as a whole fails."""
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,7 +14,7 @@ from personalization.actions.tasks import Operation, scope_of
 from personalization.models import ItemState, ManagedUser, SettingsGroup, Task, TaskOperation, Verb
 from personalization.outcomes import Outcome
 from personalization.runner.results import Result, write
-from personalization.runner.steps import STEPS
+from personalization.runner.steps import STEPS, Step
 
 log = structlog.get_logger(__name__)
 
@@ -148,28 +147,15 @@ def _apply(batch, items, operations):
     starts = {item.user_id: item.applied for item in items}
     scopes = [batch.scope(operation) for operation in operations]
     every = None if None in scopes else frozenset().union(*scopes)
-    held = moves.lock_profiles(tenant_id=tenant_id, user_ids=starts, settings_group_ids=every, skip_locked=True)
-    locked_out = _locked_out(tenant_id, starts, every, held)
+    held = moves.hold_users(tenant_id=tenant_id, user_ids=starts, settings_group_ids=every)
+    locked_out = {user_id for user_id, profiles in held.items() if not profiles.is_whole}
     results = {user_id: Result() for user_id in starts if user_id not in locked_out}
     for operation, scope in zip(operations, scopes, strict=True):
-        reached = {user_id for user_id in results if starts[user_id] <= operation.position}
-        owners = {
-            row.profile_id: row.managed_user_id
-            for row in held
-            if row.managed_user_id in reached and (scope is None or row.settings_group_id in scope)
-        }
-        done = STEPS[operation.verb](batch.task, operation, owners)
+        reached = [user_id for user_id in results if starts[user_id] <= operation.position]
+        mine = {user_id: held[user_id] for user_id in reached if user_id in held}
+        done = STEPS[operation.verb](Step(batch.task, operation, mine, scope))
         for user_id in reached:
-            results[user_id].add(Result(changed=done.changed[user_id], outcome=done.word(user_id)))
+            results[user_id].add(Result(changed=done.changed.get(user_id, 0), outcome=done.word(user_id)))
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     return results, locked_out
-
-
-def _locked_out(tenant_id, user_ids, settings_group_ids, held):
-    """Return the users of whom not every profile could be locked."""
-    mine = defaultdict(int)
-    for row in held:
-        mine[row.managed_user_id] += 1
-    total = moves.count_profiles(tenant_id=tenant_id, user_ids=user_ids, settings_group_ids=settings_group_ids)
-    return {user_id for user_id, count in total.items() if count > mine[user_id]}

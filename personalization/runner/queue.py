@@ -20,7 +20,7 @@ from roles.rights import Rights, rights_of
 
 log = structlog.get_logger(__name__)
 
-FIRST_BATCH, LARGEST_BATCH = 25, 500
+SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 25, 100, 500
 FAST_SECONDS = 0.5
 """A batch that took less lets the next one double; one that took twice as long halves it."""
 LONGEST_PAUSE = 10.0
@@ -78,7 +78,7 @@ def next_size(size, took):
     """Return the number of users of the next batch after one that `took` so many seconds."""
     if took < FAST_SECONDS:
         return min(size * 2, LARGEST_BATCH)
-    return max(size // 2, FIRST_BATCH) if took > 2 * FAST_SECONDS else size
+    return max(size // 2, SMALLEST_BATCH) if took > 2 * FAST_SECONDS else size
 
 
 def run_batch(tenant_id, size):

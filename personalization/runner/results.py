@@ -49,6 +49,11 @@ WHERE i.tenant_id = %(tenant)s AND i.task_id = %(task)s AND i.id = r.id AND i.st
 """
 
 
+def _array(values):
+    """Return values that need no escapes as the text of an array, as `uuid_array` does."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
 def write(batch, results, users):
     """Write the results of a batch; `users`: {user: (personalization group, name)} of those who are still there.
 
@@ -56,6 +61,7 @@ def write(batch, results, users):
     """
     task = batch.task
     pairs = [(item, results[item.pk]) for item in batch.items]
+    is_troubled = any(result.error for _, result in pairs)
     with connection.cursor() as cursor:
         cursor.execute(
             _ITEMS,
@@ -65,13 +71,15 @@ def write(batch, results, users):
                 "now": batch.now,
                 "items": uuid_array(item.pk for item, _ in pairs),
                 "groups": uuid_array(users.get(item.user_id, (item.group_id,))[0] for item, _ in pairs),
-                "states": [int(result.state) for _, result in pairs],
-                "attempts": [item.attempts for item, _ in pairs],
-                "applied": [result.applied for _, result in pairs],
-                "retries": [result.retry_after for _, result in pairs],
-                "changed": [result.changed for _, result in pairs],
-                "outcomes": [str(result.outcome) for _, result in pairs],
-                "errors": [result.error[:300] for _, result in pairs],
+                "states": _array(int(result.state) for _, result in pairs),
+                "attempts": _array(item.attempts for item, _ in pairs),
+                "applied": _array(result.applied for _, result in pairs),
+                "retries": _array(
+                    result.retry_after.isoformat() if result.retry_after else "NULL" for _, result in pairs
+                ),
+                "changed": _array(result.changed for _, result in pairs),
+                "outcomes": _array(f'"{result.outcome}"' for _, result in pairs),
+                "errors": [result.error[:300] for _, result in pairs] if is_troubled else _array(['""'] * len(pairs)),
             },
         )
     record_rows(

@@ -1,81 +1,79 @@
 """What each verb of a task does to many users at once. A step gets profiles that this transaction holds."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from personalization import moves
-from personalization.models import Origin, Verb
+from personalization.models import Task, TaskOperation, Verb
 from personalization.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation on users whose profiles are held; `settings_groups` None = all."""
+
+    task: Task
+    operation: TaskOperation
+    held: Mapping[UUID, moves.Held]
+    settings_groups: frozenset[UUID] | None
+
+    def where(self):
+        """Return what every statement needs."""
+        return {
+            "tenant_id": self.task.tenant_id,
+            "task_id": self.task.pk,
+            "profiles": moves.all_profiles(self.held.values()),
+            "settings_group_ids": self.settings_groups,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """What a step did: profiles or backups touched per user, and the outcome's word for a user."""
 
-    changed: Counter
-    word: Callable
+    changed: Mapping[UUID, int]
+    word: Callable[[UUID], str]
 
 
-def _create_backups(task, operation, owners):
-    made = moves.back_up(
-        tenant_id=task.tenant_id,
-        profile_ids=owners,
-        origin=Origin.TASK,
-        created_by=task.creator_name,
-        name=task.name,
-        task_id=task.pk,
+def _create_backups(step):
+    made = moves.back_up_many(created_by=step.task.creator_name, name=step.task.name, **step.where())
+    return Done(made, lambda user: Outcome.BACKED_UP if user in made else Outcome.NOTHING_TO_BACK_UP)
+
+
+def _restore(step):
+    restored = moves.restore_many(
+        not_later_than=step.operation.not_later_than, created_by=step.task.creator_name, **step.where()
     )
-    changed = Counter(owners[row.profile_id] for row in made)
-    return Done(changed, lambda user: Outcome.BACKED_UP if changed[user] else Outcome.NOTHING_TO_BACK_UP)
-
-
-def _restore(task, operation, owners):
-    newest = moves.newest_backups(tenant_id=task.tenant_id, profile_ids=owners, not_later_than=operation.not_later_than)
-    restored = moves.restore(
-        tenant_id=task.tenant_id, pairs=newest.items(), created_by=task.creator_name, task_id=task.pk
-    )
-    changed = Counter(owners[row.profile_id] for row in restored)
-    with_backup = {owners[profile_id] for profile_id in newest}
 
     def word(user):
-        if changed[user]:
-            return Outcome.RESTORED
-        return Outcome.ALREADY_SO if user in with_backup else Outcome.NOTHING_TO_RESTORE
+        if user not in restored:
+            return Outcome.NOTHING_TO_RESTORE
+        return Outcome.RESTORED if restored[user] else Outcome.ALREADY_SO
 
-    return Done(changed, word)
+    return Done(restored, word)
 
 
-def _delete_older(task, operation, owners):
-    old = moves.backups_older_than(
-        tenant_id=task.tenant_id,
-        profile_ids=owners,
-        age_days=operation.age_days,
-        include_protected=operation.include_protected,
+def _delete_older(step):
+    with_protected = step.operation.include_protected
+    deleted = moves.delete_older_many(
+        age_days=step.operation.age_days, include_protected=with_protected, **step.where()
     )
-    deleted = moves.delete_backups(
-        tenant_id=task.tenant_id,
-        backup_ids=old,
-        include_protected=operation.include_protected,
-        task_id=task.pk,
-    )
-    changed = Counter(owners[old[backup_id]] for backup_id in deleted)
     # The audit trail says so where protected ones went too (AC-MBK-2).
-    gone = Outcome.DELETED_PROTECTED_TOO if operation.include_protected else Outcome.DELETED
-    return Done(changed, lambda user: gone if changed[user] else Outcome.NOTHING_TO_DELETE)
+    gone = Outcome.DELETED_PROTECTED_TOO if with_protected else Outcome.DELETED
+    return Done(deleted, lambda user: gone if user in deleted else Outcome.NOTHING_TO_DELETE)
 
 
-def _undo(task, operation, owners):
+def _undo(step):
     """Put back what the undone task replaced, delete what it made, bring back what it deleted (decision 14)."""
-    left = moves.effects_of_task(tenant_id=task.tenant_id, task_id=task.undo_of_id, profile_ids=owners)
-    restored = moves.restore(
-        tenant_id=task.tenant_id,
-        pairs=[(profile_id, backup_id) for profile_id, backup_id in left.before.items() if backup_id],
-        created_by=task.creator_name,
-        task_id=task.pk,
-    )
-    removed = moves.delete_backups(tenant_id=task.tenant_id, backup_ids=left.made, task_id=task.pk)
-    returned = moves.bring_back(tenant_id=task.tenant_id, backup_ids=left.deleted)
+    task, common = step.task, {"tenant_id": step.task.tenant_id}
+    owners = {profile_id: user_id for user_id, held in step.held.items() for profile_id in held.ids}
+    left = moves.effects_of_task(task_id=task.undo_of_id, profile_ids=owners, **common)
+    pairs = [(profile_id, backup_id) for profile_id, backup_id in left.before.items() if backup_id]
+    restored = moves.restore(pairs=pairs, created_by=task.creator_name, task_id=task.pk, **common)
+    removed = moves.delete_backups(backup_ids=left.made, task_id=task.pk, **common)
+    returned = moves.bring_back(backup_ids=left.deleted, **common)
     changed = Counter(owners[row.profile_id] for row in restored)
     changed.update(owners[left.made[backup_id]] for backup_id in removed)
     changed.update(owners[left.deleted[backup_id]] for backup_id in returned)

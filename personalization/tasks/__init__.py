@@ -1,5 +1,5 @@
 """Thin Celery wrappers: ids in, one action called."""
 
-from personalization.tasks import ledger, nightly
+from personalization.tasks import ledger, nightly, summary
 
-__all__ = ["ledger", "nightly"]
+__all__ = ["ledger", "nightly", "summary"]

@@ -11,8 +11,9 @@ from django.utils import timezone
 from accounts.models import Tenant
 from config.celery import app
 from config.tenancy import tenant_context
-from personalization.actions.nightly import nightly
+from personalization.actions.nightly import nightly, note_failure
 from personalization.models import NightlyRun
+from personalization.summary import count
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,16 @@ def run_nightly() -> None:
             with tenant_context(tenant.pk):
                 is_done = NightlyRun.objects.filter(tenant=tenant, day=day, ended_at__isnull=False).exists()
             if not is_done:
-                nightly(tenant_id=tenant.pk, day=day)
+                _run(tenant, day)
         except Exception:
             log.exception("nightly_failed", tenant=tenant.slug)
+
+
+def _run(tenant: Tenant, day: date) -> None:
+    try:
+        run = nightly(tenant_id=tenant.pk, day=day)
+    except Exception:
+        note_failure(tenant_id=tenant.pk, day=day)
+        raise
+    if run:
+        count(tenant.pk)

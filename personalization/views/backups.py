@@ -1,8 +1,6 @@
 """One user's backups: create, protect, delete, bring back, restore, undo. Each is a dialog that is also a page."""
 
 from django.urls import reverse
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -10,31 +8,36 @@ from accounts.submissions import once
 from config.errors import Refused
 from config.policy import console_view
 from config.ui.responses import confirm, dialog, done
-from personalization.access import get_backup, get_profile, get_user
+from personalization.access import get_backup, get_profile, get_user, proof_of, seen_user
 from personalization.actions import backups as actions
-from personalization.forms import BackUpForm, ProtectForm, VersionForm
+from personalization.clock import when
+from personalization.forms import BackUpForm, ProtectForm, shown_version
 from personalization.history import compare, profiles_of
 from personalization.views.users import address_of, takes_effect
 
 
-def _when(backup):
-    return date_format(localtime(backup.created_at), "DATETIME_FORMAT")
-
-
 def _named(backup):
-    return {"group": backup.profile.settings_group.name, "user": str(backup.profile.managed_user), "at": _when(backup)}
+    return {
+        "group": backup.profile.settings_group.name,
+        "user": str(backup.profile.managed_user),
+        "at": when(backup.created_at),
+    }
 
 
-def _version(request):
-    form = VersionForm(request.POST)
-    return form.cleaned_data["version"] if form.is_valid() else None
+def _backup(request, pk, *, deleted=False):
+    return get_backup(request.rights, request.tenant.pk, pk, deleted=deleted, seen=seen_user(request))
+
+
+def _carried(request, backup, version):
+    """Return the hidden fields of a question about a backup: the version it is about, and that its user was visible."""
+    return [("version", version), proof_of(request, backup.profile.managed_user_id)]
 
 
 @console_view("users.change", methods=("GET", "POST"))
 @once
 def back_up(request, pk):
     """Back up chosen settings groups of one user."""
-    user = get_user(request.rights, request.tenant.pk, pk)
+    user = get_user(request.rights, request.tenant.pk, pk, seen=seen_user(request))
     profiles = profiles_of(user).filter(snapshot__isnull=False)
     chosen = request.GET.getlist("profile")
     form = BackUpForm(
@@ -51,34 +54,38 @@ def back_up(request, pk):
         return done(request, address, message=message)
     status = 422 if request.method == "POST" else 200
     return dialog(
-        request, "personalization/back_up.html", {"form": form, "user": user, "address": address}, status=status
+        request,
+        "personalization/back_up.html",
+        {"form": form, "user": user, "address": address, "proof": proof_of(request, user.pk)},
+        status=status,
     )
 
 
 @console_view("users.change", methods=("GET", "POST"))
 def restore(request, pk):
     """Ask with what will change, then restore."""
-    backup = get_backup(request.rights, request.tenant.pk, pk)
-    profile = get_profile(request.rights, request.tenant.pk, backup.profile_id)
+    backup = _backup(request, pk)
+    profile = backup.profile
+    version = shown_version(request, profile.version)
     address = address_of(request, profile)
     changes = compare(profile.snapshot, backup.snapshot)
     answer = confirm(
         request,
         title=_("Restore %(group)s?") % _named(backup),
         consequence=_(
-            "The current settings of %(user)s are replaced by those of %(at)s. They are backed up first, so that you can "
-            "undo this."
+            "The settings of %(at)s replace the current ones of %(user)s, which are backed up first, so that you can undo "
+            "this."
         )
         % _named(backup),
         verb=_("Restore %(group)s") % _named(backup),
         back=address,
-        hidden=[("version", request.POST.get("version") or profile.version)],
+        hidden=_carried(request, backup, version),
         danger=False,
         details=[_change_text(changes), *changes.names, takes_effect(profile), *_warnings(profile)],
     )
     if answer:
         return answer
-    before = actions.restore_backup(backup=backup, version=_version(request), by=request.actor)
+    before = actions.restore_backup(backup=backup, version=version, by=request.actor)
     if before is None:
         return done(request, address, message=_("The settings were the same already; nothing has changed."))
     return done(
@@ -108,7 +115,7 @@ def _change_text(changes):
 @console_view("users.change", methods=("POST",))
 def undo(request, pk):
     """Undo the last change with one click."""
-    backup = get_backup(request.rights, request.tenant.pk, pk)
+    backup = _backup(request, pk)
     actions.undo_change(backup=backup, by=request.actor)
     return done(
         request,
@@ -120,14 +127,13 @@ def undo(request, pk):
 @console_view("users.change", methods=("GET", "POST"))
 def protect(request, pk):
     """Protect a backup until a day or for ever."""
-    backup = get_backup(request.rights, request.tenant.pk, pk)
-    form = ProtectForm(request.POST or None, initial={"version": backup.version})
+    backup = _backup(request, pk)
+    version = shown_version(request, backup.version)
+    form = ProtectForm(request.POST or None, initial={"version": version})
     address = address_of(request, backup.profile)
     if request.method == "POST" and form.is_valid():
         try:
-            actions.protect_backup(
-                backup=backup, until=form.cleaned_data["until"], version=form.cleaned_data["version"], by=request.actor
-            )
+            actions.protect_backup(backup=backup, until=form.cleaned_data["until"], version=version, by=request.actor)
         except Refused as refused:
             if refused.field is None:
                 raise
@@ -136,15 +142,18 @@ def protect(request, pk):
             return done(request, address, message=_("The backup of %(at)s is protected.") % _named(backup))
     status = 422 if request.method == "POST" else 200
     return dialog(
-        request, "personalization/protect.html", {"form": form, "backup": backup, "address": address}, status=status
+        request,
+        "personalization/protect.html",
+        {"form": form, "address": address, "proof": proof_of(request, backup.profile.managed_user_id)},
+        status=status,
     )
 
 
 @console_view("users.change", methods=("POST",))
 def unprotect(request, pk):
     """Remove the protection of a backup."""
-    backup = get_backup(request.rights, request.tenant.pk, pk)
-    actions.unprotect_backup(backup=backup, version=_version(request), by=request.actor)
+    backup = _backup(request, pk)
+    actions.unprotect_backup(backup=backup, version=shown_version(request, backup.version), by=request.actor)
     return done(
         request,
         address_of(request, backup.profile),
@@ -154,9 +163,19 @@ def unprotect(request, pk):
 
 @console_view("users.change", methods=("GET", "POST"))
 def delete(request, pk):
-    """Ask, then delete one backup; it can be brought back for 30 days."""
-    backup = get_backup(request.rights, request.tenant.pk, pk)
+    """Ask, then delete one backup; it can be brought back for 30 days. A protected one is explained, not offered."""
+    backup = _backup(request, pk)
+    version = shown_version(request, backup.version)
     address = address_of(request, backup.profile)
+    if request.method != "POST" and actions.is_protected(backup):
+        context = {
+            "address": address,
+            "protection": actions.protection_text(backup),
+            "unprotect_url": reverse("personalization:backup-unprotect", args=[request.tenant.slug, backup.pk]),
+            "hidden": _carried(request, backup, version),
+            **_named(backup),
+        }
+        return dialog(request, "personalization/protected.html", context)
     answer = confirm(
         request,
         title=_("Delete the backup of %(at)s?") % _named(backup),
@@ -164,11 +183,11 @@ def delete(request, pk):
         % _named(backup),
         verb=_("Delete backup"),
         back=address,
-        hidden=[("version", request.POST.get("version") or backup.version)],
+        hidden=_carried(request, backup, version),
     )
     if answer:
         return answer
-    actions.delete_backup(backup=backup, version=_version(request), by=request.actor)
+    actions.delete_backup(backup=backup, version=version, by=request.actor)
     return done(
         request,
         address,
@@ -179,8 +198,8 @@ def delete(request, pk):
 @console_view("users.change", methods=("POST",))
 def bring_back(request, pk):
     """Take back the deletion of a backup."""
-    backup = get_backup(request.rights, request.tenant.pk, pk, deleted=True)
-    actions.bring_back_backup(backup=backup, by=request.actor)
+    backup = _backup(request, pk, deleted=True)
+    actions.bring_back_backup(backup=backup, version=shown_version(request, backup.version), by=request.actor)
     return done(
         request, address_of(request, backup.profile), message=_("The backup of %(at)s is back.") % _named(backup)
     )
@@ -189,11 +208,11 @@ def bring_back(request, pk):
 @console_view("users.change", methods=("GET", "POST"))
 def delete_unprotected(request, pk, profile):
     """Ask with the count, then delete all unprotected backups of one settings group."""
-    user = get_user(request.rights, request.tenant.pk, pk)
-    row = get_profile(request.rights, request.tenant.pk, profile)
+    row = get_profile(request.rights, request.tenant.pk, pk, profile, seen=seen_user(request))
     count = actions.unprotected_count(row)
+    confirmed = shown_version(request, count)
     address = address_of(request, row)
-    named = {"group": row.settings_group.name, "user": str(user), "count": count}
+    named = {"group": row.settings_group.name, "user": str(row.managed_user), "count": count}
     answer = confirm(
         request,
         title=_("Delete the unprotected backups of %(group)s?") % named,
@@ -205,11 +224,11 @@ def delete_unprotected(request, pk, profile):
         % named,
         verb=ngettext("Delete %(count)s backup", "Delete %(count)s backups", count) % named,
         back=address,
-        hidden=[("version", request.POST.get("version") or count)],
+        hidden=[("version", confirmed), proof_of(request, row.managed_user_id)],
     )
     if answer:
         return answer
-    deleted = actions.delete_unprotected_backups(profile=row, expected=_version(request), by=request.actor)
+    deleted = actions.delete_unprotected_backups(profile=row, expected=confirmed, by=request.actor)
     return done(
         request,
         address,

@@ -1,6 +1,7 @@
 """Tasks: the queue, the wizard, one task with its results, the panel at the foot of every page."""
 
 import datetime
+from contextlib import contextmanager
 
 from django.urls import reverse
 from django.utils import timezone
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.submissions import hidden, once
-from config.errors import Refused
+from config.errors import Conflict, Refused
 from config.policy import console_view
 from config.ui.lists import list_page
 from config.ui.responses import confirm, done, fragment, page
@@ -23,12 +24,23 @@ from personalization.access import (
     visible_tasks,
 )
 from personalization.actions import tasks as actions
-from personalization.forms import TaskForm, TaskSubmitForm, VersionForm
+from personalization.clock import soon
+from personalization.forms import TaskForm, TaskSubmitForm, shown_version
 from personalization.lists import TASK_STATES, TaskItemList, TaskList
 from personalization.models import FINAL_STATES, TaskItem, TaskOperation, TaskState, Verb
 
 OPEN_STATES = (TaskState.RUNNING, TaskState.RUNNABLE, TaskState.WAITING, TaskState.PAUSED)
 PANEL_SIZE, POLL_SECONDS = 6, 2
+_PUT_BACK = gettext_lazy(
+    "Each user's settings from before the task come back. Users whose settings changed since are skipped and listed."
+)
+UNDONE = {
+    Verb.CREATE_BACKUPS: gettext_lazy("The backups that this task made are deleted; those protected since stay."),
+    Verb.RESTORE_LATEST: _PUT_BACK,
+    Verb.RESTORE_NOT_LATER: _PUT_BACK,
+    Verb.DELETE_OLDER: gettext_lazy("The backups that this task deleted come back."),
+}
+"""What undoing a step does, as one sentence."""
 
 
 @console_view("tasks.view")
@@ -46,7 +58,7 @@ def _address(request, task):
 def progress_note(task, now=None):
     """Return rate and remaining time of a running task in words, or why it does not run."""
     if task.state == TaskState.WAITING:
-        return _("starts %(when)s") % {"when": timezone.localtime(task.run_after).strftime("%H:%M")}
+        return _("starts %(when)s") % {"when": soon(task.run_after)}
     if task.state != TaskState.RUNNING or not task.started_at or not task.done:
         return ""
     seconds = max(((now or timezone.now()) - task.started_at).total_seconds(), 0.1)
@@ -217,16 +229,30 @@ def task(request, pk):
     return list_page(request, TaskItemList, items, "personalization/task.html", context)
 
 
-def _version(request):
-    form = VersionForm(request.POST)
-    return form.cleaned_data["version"] if form.is_valid() else None
+@contextmanager
+def _naming_what_was_shown(request):
+    """Let the answer to a stale page name the state that the page showed, which no row remembers."""
+    try:
+        yield
+    except Conflict as conflict:
+        shown = request.POST.get("state")
+        if conflict.code == "stale-task" and shown in TaskState.values:
+            (what, _unknown, now), *further = conflict.changes
+            conflict.changes = ((what, TaskState(shown).label, now), *further)
+        raise
+
+
+def _shown(request, row):
+    """Return the hidden fields that carry on what the page of a task showed."""
+    return [("version", shown_version(request, row.version)), ("state", request.POST.get("state") or row.state)]
 
 
 def _steer(verb, sentence):
     @console_view("tasks.change", methods=("POST",))
     def view(request, pk):
         row = get_own_task(request.rights, request.tenant.pk, pk, request.membership.pk)
-        changed = verb(task=row, version=_version(request), by=request.actor)
+        with _naming_what_was_shown(request):
+            changed = verb(task=row, version=shown_version(request, row.version), by=request.actor)
         return done(request, _address(request, row), message=sentence % {"number": changed.number})
 
     return view
@@ -252,11 +278,12 @@ def cancel(request, pk):
         % {"done": row.done, "left": left},
         verb=_("Cancel the task"),
         back=_address(request, row),
-        hidden=[("version", request.POST.get("version") or row.version)],
+        hidden=_shown(request, row),
     )
     if answer:
         return answer
-    actions.cancel_task(task=row, by=request.actor)
+    with _naming_what_was_shown(request):
+        actions.cancel_task(task=row, version=shown_version(request, row.version), by=request.actor)
     return done(request, _address(request, row), message=_("Task #%(number)s is canceled.") % {"number": row.number})
 
 
@@ -265,24 +292,26 @@ def cancel(request, pk):
 def undo(request, pk):
     """Ask, then submit the inverse task."""
     row = get_own_task(request.rights, request.tenant.pk, pk, request.membership.pk)
+    steps = TaskOperation.objects.filter(tenant_id=request.tenant.pk, task_id=row.pk).order_by("position")
+    verbs = list(steps.values_list("verb", flat=True))
+    sentences = dict.fromkeys(str(UNDONE[verb]) for verb in verbs if verb in UNDONE)
     answer = confirm(
         request,
         title=_("Undo task #%(number)s?") % {"number": row.number},
-        consequence=_(
-            "Each user's state from before the task comes back. Users whose settings changed since are skipped and listed."
-        ),
+        consequence=" ".join(sentences),
         verb=_("Undo the task"),
         back=_address(request, row),
-        hidden=[hidden(request)],
-        danger=False,
+        hidden=[hidden(request), *_shown(request, row)],
+        danger=Verb.CREATE_BACKUPS in verbs,
         details=[row.name, ngettext("%(count)s change", "%(count)s changes", row.changed) % {"count": row.changed}],
     )
     if answer:
         return answer
-    made = actions.undo_task(task=row, by=request.actor)
+    with _naming_what_was_shown(request):
+        made = actions.undo_task(task=row, version=shown_version(request, row.version), by=request.actor)
     return done(
         request,
         _address(request, made),
-        message=_("Task #%(number)s puts back what task #%(undone)s changed.")
+        message=_("Task #%(number)s undoes what task #%(undone)s changed.")
         % {"number": made.number, "undone": row.number},
     )

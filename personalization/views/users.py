@@ -1,5 +1,7 @@
 """Managed users: the list, one user, one settings group of a user."""
 
+from uuid import UUID
+
 from django.core.exceptions import BadRequest
 from django.http import Http404
 from django.template.defaultfilters import filesizeformat
@@ -9,7 +11,7 @@ from django.utils.translation import gettext as _
 from config.policy import console_view
 from config.ui.lists import list_page
 from config.ui.responses import page
-from personalization.access import get_backup, get_profile, get_user, visible_users
+from personalization.access import get_backup, get_profile, get_user, proof_of, visible_users
 from personalization.actions.backups import protection_text
 from personalization.history import profiles_of, timeline, with_data
 from personalization.lists import ManagedUserList
@@ -34,19 +36,13 @@ def user(request, pk):
         "personalization/user.html",
         {
             "user": row,
+            "proof": proof_of(request, row.pk),
             "profiles": profiles,
             "stored": stored,
             "sizes": [(profile.settings_group.name, profile.snapshot.size, None) for profile in largest],
             "size_words": [filesizeformat(profile.snapshot.size) for profile in largest],
         },
     )
-
-
-def _profile_of(request, pk, profile):
-    row = get_profile(request.rights, request.tenant.pk, profile)
-    if row.managed_user_id != pk:
-        raise Http404
-    return row
 
 
 def address_of(request, profile):
@@ -57,13 +53,15 @@ def address_of(request, profile):
 @console_view("users.view")
 def profile(request, pk, profile):
     """Show the timeline of one settings group of one user."""
-    row = _profile_of(request, pk, profile)
+    row = get_profile(request.rights, request.tenant.pk, pk, profile)
     before = request.GET.get("before")
     if before:
         try:
-            before = get_backup(request.rights, request.tenant.pk, before)
-        except (ValueError, TypeError) as error:
+            before = get_backup(request.rights, request.tenant.pk, UUID(before))
+        except ValueError as error:
             raise BadRequest("no such page") from error
+        if before.profile_id != row.pk:
+            raise Http404
     moments, older, deleted = timeline(row, before=before or None)
     undo = next(
         (
@@ -86,6 +84,7 @@ def profile(request, pk, profile):
             "undo": undo,
             "protection_text": protection_text,
             "takes_effect": takes_effect(row),
+            "proof": proof_of(request, row.managed_user_id),
         },
     )
 

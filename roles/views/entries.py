@@ -1,5 +1,8 @@
 """The list, and changing or removing what is in it."""
 
+from uuid import UUID
+
+from django.core.exceptions import BadRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,6 +21,7 @@ from roles.lists import EntryList
 
 CHANGED = EntryList.name
 READ, WRITE = "userroles.view", "userroles.change"
+VERSIONS = "versions"  # hidden field: "id:version,id:version" of the entries as the page showed them
 
 
 def list_url(request):
@@ -89,6 +93,7 @@ def entries_edit(request):
     entries = list(selection.queryset.order_by("subject_key", "pk"))
     sent = "apply" in request.POST
     form = EntryForm(request.POST if sent else None, scopes=list(scope_objects(request.tenant.pk)))
+    versions = _posted_versions(request) if sent else _versions(entries)
     if sent and form.is_valid():
         cleaned = form.cleaned_data
         gives_up = _gives_up(request)
@@ -97,6 +102,7 @@ def entries_edit(request):
                 entries=entries,
                 role=cleaned["role"],
                 groups=cleaned["groups"],
+                versions=versions,
                 giving_up=gives_up,
                 by=request.actor,
             )
@@ -109,13 +115,31 @@ def entries_edit(request):
         else:
             message = ngettext("%(count)s entry was changed.", "%(count)s entries were changed.", changed)
             return _finish(request, message % {"count": changed}, gave_up=gives_up)
-    context = {"entries": entries, "hidden": [*selection.hidden, ("apply", "1")], "form": form}
+    context = {"entries": entries, "hidden": [*selection.hidden, ("apply", "1"), _field(versions)], "form": form}
     return dialog(request, "roles/entries_edit.html", context, status=422 if form.errors else 200)
+
+
+def _versions(entries):
+    return {entry.pk: entry.version for entry in entries}
+
+
+def _field(versions):
+    return VERSIONS, ",".join(f"{pk}:{version}" for pk, version in versions.items())
+
+
+def _posted_versions(request):
+    """Return {entry id: version} that the page showed; raises BadRequest where no form of ours wrote it."""
+    pairs = (pair.partition(":") for pair in request.POST.get(VERSIONS, "").split(","))
+    try:
+        return {UUID(pk): int(version) for pk, _colon, version in pairs}
+    except ValueError as error:
+        raise BadRequest("versions missing") from error
 
 
 def _remove(request, entries, *, hidden):
     count = len(entries)
-    names = {"count": count, "name": entries[0].subject_name if entries else ""}
+    names = {"count": count, "name": entries[0].subject_name}
+    versions = _posted_versions(request) if "confirmed" in request.POST else _versions(entries)
     answer = confirm(
         request,
         title=ngettext("Delete the entry of %(name)s?", "Delete %(count)s entries?", count) % names,
@@ -127,14 +151,14 @@ def _remove(request, entries, *, hidden):
         ),
         verb=ngettext("Delete entry", "Delete %(count)s entries", count) % names,
         details=[f"{entry.subject_name}: {Role(entry.role).label}" for entry in entries],
-        hidden=hidden,
+        hidden=(*hidden, _field(versions)),
         back=list_url(request),
     )
     if answer:
         return answer
     gives_up = _gives_up(request)
     try:
-        removed = remove_entries(entries=entries, giving_up=gives_up, by=request.actor)
+        removed = remove_entries(entries=entries, versions=versions, giving_up=gives_up, by=request.actor)
     except Refused as error:
         if error.code == "own-rights":
             return _ask_again(request, verb=_("Give up my role"))

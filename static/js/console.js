@@ -76,6 +76,16 @@
     const status = event.detail.xhr.status;
     toast(toasts.dataset[status === 403 ? "denied" : status === 404 ? "gone" : "failed"], "error");
   });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, elt } = event.detail;
+    if (xhr.status === 403 && elt.id === "task-list") {
+      event.detail.isError = false;
+      elt.closest(".task-panel")?.remove(); // the right to see tasks has gone: ask no further
+    } else if (xhr.status === 403 && xhr.getResponseHeader("HX-Retarget")) {
+      event.detail.shouldSwap = true; // a refusal that brings its reason as a dialog
+      event.detail.isError = false;
+    }
+  });
   document.addEventListener("htmx:sendError", (event) => {
     if (event.detail.elt.id !== "task-list") toast(toasts.dataset.offline, "error");
   });

@@ -2,12 +2,16 @@
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.connections import config_of
 from accounts.models import DirectoryConnection, Membership, Session, Tenant, User, UserGroup
 from accounts.signals import tenant_created
+from config.tenancy import tenant_context
 from launcher.demo_people import DEMO_PASSWORD
+from personalization.models import PersonalizationGroup
+from roles.grants import scope_objects
 from roles.models import RoleAssignment
 from tests import factories
 from tests.accounts.conftest import config_of_server, events, is_signed_in, sign_in_as
@@ -44,6 +48,19 @@ def test_create_tenant_makes_a_tenant_with_its_event(db, run):
     world = factories.World(tenant, None, None, None, None)
     (event,) = events(world)
     assert (event.verb, event.channel, event.subject_id) == ("tenant.created", "command", tenant.pk)
+
+
+def test_a_new_tenant_has_the_group_of_everybody_whom_no_rule_matches(db, run):
+    run("create_tenant", "initech", "Initech")
+    tenant = Tenant.objects.get(slug="initech")
+    with tenant_context(tenant.pk):
+        PersonalizationGroup.objects.create(tenant=tenant, name="Sales")
+        assert list(scope_objects(tenant.pk).values_list("name", "is_default")) == [
+            ("Sales", False),
+            ("Default Users", True),
+        ]
+        with pytest.raises(IntegrityError, match="one_default"), transaction.atomic():
+            PersonalizationGroup.objects.create(tenant=tenant, name="Another", is_default=True)
 
 
 def test_apps_above_can_prepare_a_new_tenant_and_their_error_undoes_it(db, run):

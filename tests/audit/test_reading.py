@@ -9,6 +9,7 @@ import pytest
 
 from audit.actions import Actor, record
 from audit.models import Channel, Event
+from audit.texts import describe, kinds, texts
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,14 @@ def names(events, pks):
     return {name for name, event in events.items() if str(event.pk) in pks}
 
 
+def test_every_kind_of_event_has_a_name_in_the_filter_in_the_language_of_the_reader(acme, alice, sign_in):
+    assert kinds().keys() == texts().keys()
+    page = sign_in(alice).get(acme.url("audit/"), headers={"Accept-Language": "de"}).content.decode()
+    offered = dict(re.findall(r'<option value="([a-z._-]+)">([^<]+)</option>', page))
+    assert kinds().keys() <= offered.keys()
+    assert offered["backup.restored"] == "Sicherung wiederhergestellt"
+
+
 @pytest.mark.spec("AC-AUD-2")
 def test_support_desk_reads_own_events_and_self_service_of_own_groups(acme, bob, events, sign_in):
     assert names(events, listed(sign_in(bob), acme)) == {"bob", "self-service Finance"}
@@ -88,6 +97,55 @@ def test_a_period_that_ends_before_it_begins_is_answered_beside_the_field(acme, 
     answer = sign_in(alice).get(acme.url("audit/?since=2026-02-02&until=2026-02-01"))
     assert answer.status_code == 422
     assert "The last day lies before the first." in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["audit/", "audit/export.csv"])
+@pytest.mark.parametrize("query", ["until=9999-12-31", "since=0001-01-01", "until=0001-01-01", "since=9999-12-31"])
+def test_a_day_beyond_every_calendar_is_no_error(acme, alice, sign_in, path, query):
+    answer = sign_in(alice).get(acme.url(f"{path}?{query}"))
+    assert answer.status_code == (400 if path.endswith(".csv") else 422)
+    if answer.status_code == 422:
+        assert "Choose a day between Jan. 1, 1970 and Dec. 31, 2999." in html.unescape(answer.content.decode())
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_first_and_the_last_day_that_may_be_chosen_are_days_in_every_zone(acme, alice, events, sign_in, zone):
+    alice.user.time_zone = zone
+    alice.user.save(update_fields=["time_zone"])
+    assert names(events, listed(sign_in(alice), acme, "?since=1970-01-01&until=2999-12-31")) == set(events)
+
+
+def test_a_sentence_tells_the_number_that_the_event_holds():
+    told = describe("backups.deleted", {"count": 5, "group": "Mail", "user": "FINANCE\\bob"}, 1)
+    assert told == "deleted 5 unprotected backups of Mail for user FINANCE\\bob"
+
+
+def test_the_type_of_an_event_reads_as_in_the_filter_in_the_language_of_the_reader(acme, alice, sign_in):
+    row = write(acme, "signin.succeeded", by=factories.actor(alice), labels={"address": "198.51.100.7"})
+    for path in ("audit/", f"audit/{row.pk}/"):
+        page = sign_in(alice).get(acme.url(path), headers={"Accept-Language": "de"}).content.decode()
+        shown = re.sub(r"<select.*?</select>", "", page, flags=re.DOTALL)
+        assert "Angemeldet" in shown
+        assert "signin" not in re.sub(r"<[^>]+>", "", shown)
+
+
+@pytest.mark.parametrize(
+    ("verb", "labels", "words"),
+    [
+        ("user.changed", {"user": "FINANCE\\bob", "outcome": "undone"}, "Zurückgestellt|Zurückgesetzt|Zurückgelegt"),
+        (
+            "userrole.added",
+            {"role": "Primary Administrator", "groups": ["all groups"]},
+            "Hauptadministrator.*alle Gruppen",
+        ),
+    ],
+)
+def test_codes_in_labels_are_told_in_the_language_of_the_reader(acme, alice, sign_in, verb, labels, words):
+    row = write(acme, verb, by=factories.actor(alice), labels=labels)
+    for path in ("audit/", f"audit/{row.pk}/"):
+        page = sign_in(alice).get(acme.url(path), headers={"Accept-Language": "de"}).content.decode()
+        assert not any(f"{code}<" in page or f": {code}" in page for code in ("undone", "all groups"))
+        assert re.search(words, page)
 
 
 def read_csv(answer):

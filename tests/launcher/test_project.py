@@ -69,6 +69,25 @@ def test_static_files_are_collected_again_only_when_a_source_changed(sources, ra
     assert ran == ["collectstatic", "collectstatic"]
 
 
+@pytest.mark.parametrize("change", ["migration", "static file", "collected files", "directory", "choice"])
+def test_a_start_is_prepared_until_something_changes(folder, sources, ran, change):
+    values = VALUES | {"DEMO_DIRECTORY_URL": "ldap://127.0.0.1:1"}
+    assert not project.is_prepared(folder, values, demo=True)
+    project.migrate(folder, values, own_database=True)
+    project.collect_static(values)
+    project.load_demo(folder, values, wanted=True)
+    assert project.is_prepared(folder, values, demo=True)
+    if change == "migration":
+        (sources / "accounts/migrations/0002_second.py").write_text("second")
+    elif change == "static file":
+        (sources / "static/page.css").write_text("second")
+    elif change == "collected files":
+        (sources / "static.stamp").unlink()
+    elif change == "directory":
+        values |= {"DEMO_DIRECTORY_URL": "ldap://127.0.0.1:2"}
+    assert not project.is_prepared(folder, values, demo=change != "choice")
+
+
 def test_the_demo_is_loaded_at_the_first_run_only(folder, ran):
     assert project.load_demo(folder, VALUES, wanted=True)
     assert project.load_demo(folder, VALUES, wanted=True)

@@ -62,14 +62,56 @@ def test_a_service_that_keeps_dying_is_restarted_for_ever(supervisor, script, sa
     eventually(restarts)
 
 
-def test_the_death_of_an_essential_service_stops_everything(supervisor, script, said):
+def test_an_essential_service_is_restarted_too(supervisor, script, monkeypatch):
+    monkeypatch.setattr(supervising, "FIRST_PAUSE", 0.01)
     supervisor.start(script(SLEEPS, name="postgres", essential=True), script(SLEEPS, name="web"))
+    first, web = supervisor.running("postgres").pid, supervisor.running("web").pid
+    kill(first)
+
+    def second():
+        turn(supervisor)
+        return supervisor.running("postgres").pid != first and supervisor.running("postgres").pid
+
+    assert lives(eventually(second))
+    assert lives(web)
+
+
+def test_an_essential_service_that_keeps_dying_stops_everything_with_its_reason(supervisor, script, said, monkeypatch):
+    monkeypatch.setattr(supervising, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(supervising, "LONGEST_PAUSE", 0.02)
+    supervisor.start(script(SLEEPS, name="web"))
     web = supervisor.running("web").pid
-    kill(supervisor.running("postgres").pid)
-    with pytest.raises(LauncherError, match="postgres ended with code -9; without it nothing can run"):
+    supervisor.start(script("print('no space left'); raise SystemExit(1)", name="postgres", essential=True))
+    with pytest.raises(LauncherError, match=r"postgres ended with code 1, 7 times in a row;(?s:.*)no space left"):
         supervisor.watch(poll=0.01)
+    assert sum(sentence.startswith("postgres restarted") for sentence in said) == 6
     supervisor.stop()
     assert not lives(web)
+
+
+def test_what_cannot_be_prepared_again_is_tried_again(supervisor, script, said, monkeypatch):
+    monkeypatch.setattr(supervising, "FIRST_PAUSE", 0.01)
+    service = script(SLEEPS, name="postgres", essential=True)
+    supervisor.start(service)
+    first, troubles = supervisor.running("postgres").pid, [LauncherError("still held"), OSError("disk full")]
+
+    def prepare():
+        if troubles:
+            raise troubles.pop(0)
+
+    service.prepare = prepare
+    kill(first)
+
+    def second():
+        turn(supervisor)
+        return supervisor.running("postgres").pid != first and supervisor.running("postgres").pid
+
+    assert lives(eventually(second))
+    assert [sentence.partition(";")[0] for sentence in said[:3]] == [
+        "postgres ended with code -9",
+        "postgres could not be restarted",
+        "postgres could not be restarted",
+    ]
 
 
 def test_services_stop_in_the_opposite_order_of_their_start(supervisor, script, tmp_path):

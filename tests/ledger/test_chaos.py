@@ -51,7 +51,7 @@ def test_killed_workers_lose_no_user_and_do_none_twice(acme, adam, monkeypatch):
             reached = USERS * (kill + 1) // (KILLS + 2) + workers.random.randrange(BATCH)
             wait_for(acme, task, lambda row, least=reached: row.done >= least, workers, seconds=600)
             assert fresh(acme, task).state == TaskState.RUNNING
-            (workers.kill_worker if kill % 3 == 1 else workers.kill_child)()
+            (workers.kill_child, workers.kill_worker, workers.kill_children)[kill % 3]()
         wait_for(acme, task, lambda row: row.state == TaskState.COMPLETED, workers, seconds=600)
     assert_exactly_once(acme, task, USERS)
 

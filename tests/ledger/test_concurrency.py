@@ -12,6 +12,7 @@ from personalization.actions import backups as single
 from personalization.actions import tasks as actions
 from personalization.models import Backup, TaskState, Verb
 from personalization.runner import Turn, run_batch, run_tenant, steps
+from personalization.runner.queue import FIRST_BATCH
 from personalization.statistics import learn_tenant
 from tests import factories
 from tests.ledger.crowd import backups, crowd, fresh, items, let_pauses_pass, profiles, run, states, submit
@@ -125,7 +126,7 @@ def test_a_user_whom_somebody_else_is_changing_stays_pending_and_the_others_go_o
 @pytest.mark.parametrize("verb", [actions.pause_task, actions.cancel_task])
 def test_pause_and_cancel_wait_for_the_batch_and_let_no_other_begin(acme, adam, held_batch, verb):
     inside, go_on = held_batch
-    crowd(acme, 60)
+    crowd(acme, FIRST_BATCH + 20, groups=1)
     task = submit(acme, adam)
 
     def stop():
@@ -141,9 +142,9 @@ def test_pause_and_cancel_wait_for_the_batch_and_let_no_other_begin(acme, adam, 
     assert pause == [None]
     ended = fresh(acme, task)
     assert ended.state in (TaskState.PAUSED, TaskState.CANCELED)
-    assert ended.done == 25
-    assert [item.state for item in items(acme, task)][:25] == [1] * 25
-    assert sum(p.version == 2 for p in profiles(acme)) == 50
+    assert ended.done == FIRST_BATCH
+    assert [item.state for item in items(acme, task)][:FIRST_BATCH] == [1] * FIRST_BATCH
+    assert sum(p.version == 2 for p in profiles(acme)) == FIRST_BATCH
 
 
 def wait_until_somebody_waits():
@@ -151,7 +152,10 @@ def wait_until_somebody_waits():
     deadline = time.monotonic() + WAIT
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+                "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted"
+            )
             if cursor.fetchone()[0]:
                 return
             time.sleep(0.02)
@@ -159,7 +163,7 @@ def wait_until_somebody_waits():
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.spec("AC-TSK-6")
+@pytest.mark.spec("AC-TSK-6", "INV-6")
 def test_two_runners_never_work_for_one_tenant_at_the_same_time(acme, adam, held_batch):
     inside, go_on = held_batch
     crowd(acme, 60)

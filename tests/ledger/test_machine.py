@@ -211,10 +211,10 @@ class Ledger(RuleBasedStateMachine):
 @pytest.mark.spec("AC-TSK-4", "AC-TSK-6", "AC-MCS-4")
 def test_the_ledger_holds_whatever_happens(monkeypatch):
     def breakable(step):
-        def run(task, operation, owners):
-            if operation.verb != Verb.CREATE_BACKUPS and broken_users & set(owners.values()):
+        def run(what):
+            if what.operation.verb != Verb.CREATE_BACKUPS and broken_users & set(what.held):
                 raise ValueError("broken")
-            return step(task, operation, owners)
+            return step(what)
 
         return run
 
@@ -223,8 +223,8 @@ def test_the_ledger_holds_whatever_happens(monkeypatch):
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=150 if DEEP else 10,
-            stateful_step_count=40 if DEEP else 20,
+            max_examples=150 if DEEP else 8,
+            stateful_step_count=40 if DEEP else 16,
             deadline=None,
             derandomize=not DEEP,
             database=None,

@@ -64,6 +64,11 @@ class Farm:
         if children := self.children():
             os.kill(self.random.choice(children), signal.SIGKILL)
 
+    def kill_children(self):
+        """SIGKILL every process of the pool: the one with the batch among them."""
+        for pid in self.children():
+            os.kill(pid, signal.SIGKILL)
+
     def kill_worker(self):
         """SIGKILL the worker with everything it started; another takes its place."""
         self.worker.kill_group()

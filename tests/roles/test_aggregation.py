@@ -17,12 +17,16 @@ EVERY_PERMISSION = sorted(set().union(SIGNED_IN, *PERMISSIONS.values()))
 def test_the_order_of_entries_does_not_matter(held, random):
     shuffled = list(held)
     random.shuffle(shuffled)
-    assert aggregate(held) == aggregate(shuffled)
+    rights = aggregate(held)
+    assert rights.is_member
+    assert rights == aggregate(shuffled)
 
 
 @given(st.lists(grants()))
 def test_the_same_entry_twice_adds_nothing(held):
-    assert aggregate(held) == aggregate(held + held)
+    rights = aggregate(held)
+    assert rights.is_member
+    assert rights == aggregate(held + held)
 
 
 @given(st.lists(grants()), grants(), st.sampled_from(EVERY_PERMISSION), st.sampled_from([None, *GROUPS]))
@@ -69,6 +73,7 @@ def test_something_is_allowed_exactly_where_one_source_alone_allows_it(held, per
 @given(st.sampled_from(EVERY_PERMISSION), st.sampled_from([None, *GROUPS]))
 def test_who_is_no_member_may_nothing(permission, group):
     assert not Rights().may(permission, group)
+    assert aggregate([Grant(Role.PRIMARY_ADMIN, None)]).may(permission, group)
 
 
 @given(st.sampled_from(sorted(set(EVERY_PERMISSION) - SIGNED_IN)))

@@ -196,17 +196,66 @@ def test_several_entries_without_a_group_are_asked_for_one(acme, primary, bob):
     assert "Choose at least one group" in response.content.decode()
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "dialog"])
+@pytest.mark.parametrize("way", ["edit", "remove"])
+def test_several_entries_of_which_one_has_changed_since_stay_as_they_are(acme, primary, bob, bobs, dora, way, headers):
+    doras = factories.entry(acme, dora, Role.ADMIN, [acme.sales])
+    address = acme.url(f"user-roles/{way}/")
+    form = primary.post(address, {"pk": [bobs.pk, doras.pk]}, **headers)
+    sent = dict(
+        re.findall(r'<input type="hidden" name="(versions|expected|apply|confirmed)" value="([^"]*)"', form.text)
+    )
+    sent |= {"pk": [bobs.pk, doras.pk], "role": Role.ADMIN, "groups": [acme.engineering]}
+    primary.post(url(acme, bobs), {"role": Role.ADMIN, "groups": [acme.sales], "version": 1})
+    answer = primary.post(address, sent, **headers)
+    assert answer.status_code == 409
+    assert "1 of these entries was changed after you opened this." in answer.text
+    assert "Bob Brandt: Role" in answer.text
+    assert "Dora Dahl" not in answer.text
+    assert rights(acme, bob).admin_groups == rights(acme, dora).admin_groups == {acme.sales}
+
+
+def test_wrong_input_for_several_entries_does_not_forget_what_was_shown(acme, primary, bob, bobs):
+    form = primary.post(acme.url("user-roles/edit/"), {"pk": [bobs.pk]})
+    primary.post(url(acme, bobs), {"role": Role.ADMIN, "groups": [acme.sales], "version": 1})
+    again = primary.post(acme.url("user-roles/edit/"), fields(form) | {"role": Role.ADMIN})
+    assert again.status_code == 422
+    sent = fields(again) | {"role": Role.ADMIN, "groups": [acme.engineering]}
+    assert primary.post(acme.url("user-roles/edit/"), sent).status_code == 409
+    assert rights(acme, bob).admin_groups == {acme.sales}
+
+
+@pytest.mark.parametrize("versions", ["", "nonsense", "1:1,2"])
+def test_without_the_versions_that_were_shown_nothing_is_changed(acme, primary, bob, bobs, versions):
+    sent = {"pk": [bobs.pk], "role": Role.PRIMARY_ADMIN, "apply": "1", "confirmed": "yes", "versions": versions}
+    for way in ("edit", "remove"):
+        assert primary.post(acme.url(f"user-roles/{way}/"), sent).status_code == 400
+    assert rights(acme, bob).role == Role.SUPPORT_DESK
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "dialog"])
+@pytest.mark.parametrize("way", ["edit", "remove"])
+@pytest.mark.parametrize("sent", [{}, {"confirmed": "yes", "apply": "1"}, {"all": "1", "query": "q=zzz"}])
+def test_an_empty_selection_is_answered_with_what_to_do(acme, primary, way, sent, headers):
+    answer = primary.post(acme.url(f"user-roles/{way}/"), sent, **headers)
+    assert answer.status_code == 422
+    assert "Select at least one row." in answer.text
+    if not headers:
+        assert f'href="{acme.url("user-roles/")}">Show what is there now' in answer.text
+
+
 # --- one's own role ---
 @pytest.mark.parametrize("way", ["delete", "delete several", "edit", "edit several"])
 def test_taking_the_own_role_asks_twice(acme, primary, alice, dora, way):
     factories.entry(acme, dora, Role.PRIMARY_ADMIN)
     own = entry_of(acme, alice)
     smaller = {"role": Role.ADMIN, "groups": [str(acme.finance)]}
+    picked, seen = {"pk": [own.pk], "expected": "1"}, {"versions": f"{own.pk}:1"}
     address, data = {
-        "delete": (url(acme, own, "remove/"), {"confirmed": "yes"}),
-        "delete several": (acme.url("user-roles/remove/"), {"pk": [own.pk], "expected": "1", "confirmed": "yes"}),
+        "delete": (url(acme, own, "remove/"), {**seen, "confirmed": "yes"}),
+        "delete several": (acme.url("user-roles/remove/"), {**seen, **picked, "confirmed": "yes"}),
         "edit": (url(acme, own), {**smaller, "version": 1}),
-        "edit several": (acme.url("user-roles/edit/"), {**smaller, "pk": [own.pk], "expected": "1", "apply": "1"}),
+        "edit several": (acme.url("user-roles/edit/"), {**smaller, **seen, **picked, "apply": "1"}),
     }[way]
     question = primary.post(address, data)
     assert "Give up your own role?" in question.content.decode()
@@ -223,7 +272,7 @@ def test_taking_the_own_role_asks_twice(acme, primary, alice, dora, way):
 def test_the_last_primary_administrator_stays_also_when_it_is_said_twice(acme, primary, alice, way, headers):
     own = entry_of(acme, alice)
     address, data = {
-        "delete": (url(acme, own, "remove/"), {"confirmed": "yes", "giving_up": "yes"}),
+        "delete": (url(acme, own, "remove/"), {"confirmed": "yes", "giving_up": "yes", "versions": f"{own.pk}:1"}),
         "edit": (url(acme, own), {"role": Role.ADMIN, "groups": [acme.sales], "version": 1, "giving_up": "yes"}),
     }[way]
     response = primary.post(address, data, **headers)

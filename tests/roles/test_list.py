@@ -1,11 +1,13 @@
 """The list of User Roles: what it shows, whom it lets in, what it costs."""
 
+import datetime
 import re
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Membership, UserGroup
 from roles.actions import remove_entries, set_entry
@@ -195,3 +197,21 @@ def test_a_primary_administrator_with_a_smaller_entry_beside_it_stays_one(acme, 
     assert sign_in(bob).get(acme.url(URL)).status_code == 200
     with acme.context():
         assert RoleAssignment.objects.get(membership=bob).role == Role.SUPPORT_DESK
+
+
+def test_a_group_that_can_help_is_followed_by_members_who_have_signed_in(acme, alice, sign_in):
+    members = [factories.member(acme, name, name.split()[0].lower()) for name in NAMES]
+    now = timezone.now()
+    with acme.context():
+        for place, member in enumerate(members[:5]):
+            signed_in_at = now - datetime.timedelta(days=place)
+            Membership.objects.filter(pk=member.pk).update(signed_in_at=signed_in_at, is_active=place != 0)
+    staff = factories.group(acme, "IT staff", members=members)
+    factories.entry(acme, staff, Role.PRIMARY_ADMIN)
+    nobody = factories.member(acme, "Emil Ernst", "emil")
+    page = sign_in(nobody).get(acme.url()).text
+    shown = [name for name in ("Alice Adler", "IT staff", *NAMES) if name in page]
+    assert shown == ["Alice Adler", "IT staff", *NAMES[1:4]]
+
+
+NAMES = ["Left Already", "Nina Neu", "Otto Ott", "Paula Pohl", "Quirin Quast", "Rita Never"]

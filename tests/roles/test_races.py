@@ -54,7 +54,10 @@ def run_together(world, *jobs):
         waiting, until = 0, time.monotonic() + 5
         while waiting < len(jobs) and time.monotonic() < until:
             time.sleep(0.02)
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+                "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted"
+            )
             waiting = cursor.fetchone()[0]
     for thread in threads:
         thread.join(20)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from accounts.models import GroupMembership
 from personalization.models import PersonalizationGroup
 from roles.actions import remove_entries, set_entry
-from roles.catalogue import PERMISSIONS, SIGNED_IN, Role
+from roles.catalogue import PERMISSION_TEXTS, PERMISSIONS, SIGNED_IN, Role
 from roles.rights import authorize, grants_of, rights_of
 from tests import factories
 from tests.roles import strategies
@@ -179,3 +179,7 @@ def test_membership_of_another_tenant_counts_nowhere_else(acme, globex, bob):
     with globex.context():
         assert rights_of(elsewhere).role == Role.PRIMARY_ADMIN
         assert not GroupMembership.objects.exists()
+
+
+def test_every_permission_has_words_for_the_question_why():
+    assert set(PERMISSION_TEXTS) == set().union(SIGNED_IN, *PERMISSIONS.values())

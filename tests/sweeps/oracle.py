@@ -106,6 +106,8 @@ RULES = {
     "task-cancel": Rule(ADMIN, "own task", BOTH),
     "task-retry": Rule(ADMIN, "own task", POST),
     "task-undo": Rule(ADMIN, "own task", BOTH),
+    "summary": Rule(ADMIN),
+    "summary-count": Rule(ADMIN, methods=POST),
     "event-list": Rule(SUPPORT),
     "event-export": Rule(SUPPORT),
     "event": Rule(SUPPORT, "event"),

@@ -101,6 +101,8 @@ def read(answer, htmx):
     where = answer.headers.get("HX-Redirect" if htmx else "Location", "")
     if "/sign-in/" in where and answer.status_code in (200, 204, 302, 303):
         return "sign-in"
+    if answer.status_code == 403 and "You were signed out." in answer.text:  # a form is kept, not sent away
+        return "sign-in"
     return {403: "forbidden", 404: "absent", 405: "wrong method"}.get(answer.status_code, "answered")
 
 

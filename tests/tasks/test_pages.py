@@ -4,8 +4,9 @@ import re
 import uuid
 
 import pytest
+from django.db import IntegrityError
 
-from personalization.models import Task
+from personalization.models import Task, TaskOperation
 from tests import factories
 from tests.tasks.work import read, run, submit
 
@@ -104,24 +105,27 @@ def test_the_same_submission_twice_makes_one_task(acme, page_of_erin, people):
 def test_a_task_is_paused_resumed_canceled_and_undone_from_its_page(acme, erin, page_of_erin, people):
     task = submit(acme, erin)
     address = f"tasks/{task.pk}/"
-    assert page_of_erin.post(acme.url(address + "pause/")).status_code == 303
+    assert page_of_erin.post(acme.url(address + "pause/"), {"version": 1}).status_code == 303
     assert read(acme, task).state == "paused"
     assert page_of_erin.post(acme.url(address + "resume/"), {"version": read(acme, task).version}).status_code == 303
     run(acme)
     assert "Undo the task" in page_of_erin.get(acme.url(address)).content.decode()
-    answer = page_of_erin.post(acme.url(address + "undo/"), {"confirmed": "yes", "submission": str(uuid.uuid4())})
+    data = {"confirmed": "yes", "submission": str(uuid.uuid4()), "version": read(acme, task).version}
+    answer = page_of_erin.post(acme.url(address + "undo/"), data)
     assert answer.status_code == 303
     run(acme)
     with acme.context():
         assert Task.objects.get(undo_of_id=task.pk).succeeded == 10
     other = submit(acme, erin)
-    assert page_of_erin.post(acme.url(f"tasks/{other.pk}/cancel/"), {"confirmed": "yes"}).status_code == 303
+    assert (
+        page_of_erin.post(acme.url(f"tasks/{other.pk}/cancel/"), {"confirmed": "yes", "version": 1}).status_code == 303
+    )
     assert read(acme, other).state == "canceled"
 
 
 def test_a_stale_task_page_is_answered_with_409(acme, erin, page_of_erin, people):
     task = submit(acme, erin)
-    page_of_erin.post(acme.url(f"tasks/{task.pk}/pause/"))
+    page_of_erin.post(acme.url(f"tasks/{task.pk}/pause/"), {"version": 1})
     assert page_of_erin.post(acme.url(f"tasks/{task.pk}/resume/"), {"version": 1}).status_code == 409
 
 
@@ -153,3 +157,9 @@ def test_pages_ask_the_same_number_of_queries_for_few_and_many(acme, alice, peop
         task = submit(acme, alice, groups=[acme.finance, acme.sales] if counts else [acme.sales])
         counts.append(query_count(lambda task=task: browser_of_alice.get(acme.url(path.format(task=task.pk)))))
     assert counts[0] == counts[1]
+
+
+def test_the_database_refuses_a_time_that_nobody_could_read_back(acme, alice, people):
+    task = submit(acme, alice)
+    with pytest.raises(IntegrityError, match="taskoperation_time"), acme.context():
+        TaskOperation.objects.filter(task_id=task.pk).update(not_later_than="1999-12-31T23:59:59Z")

@@ -132,10 +132,6 @@ def page_context(request):
             for label, entries in SECTIONS.items()
         ],
         tenant=SimpleNamespace(slug="acme", name="Acme Industries"),
-        tenants=[
-            SimpleNamespace(name="Acme Industries", url="/gallery/", current=True),
-            SimpleNamespace(name="Globex Corporation", url="/things/", current=False),
-        ],
         person=None if "stranger" in request.GET else SimpleNamespace(name="Alice Adler", role="Primary Administrator"),
         tasks_url="/tasks/",
         search_url="/things/",

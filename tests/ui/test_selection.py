@@ -60,8 +60,10 @@ def test_a_ticked_row_that_is_gone_stops_everything(make_things, client):
 def test_rows_that_the_person_may_not_see_cannot_be_selected(make_things, client):
     (secret,) = make_things([{"login": "hidden one"}])
     assert client.post(URL, {"pk": str(secret.pk)}).status_code == 409
-    question = client.post(URL, {"all": "1", "query": ""})
-    assert "Delete 0 users?" in question.content.decode()
+    for empty in ({"all": "1", "query": ""}, {}, {"confirmed": "yes"}):
+        answer = client.post(URL, empty)
+        assert answer.status_code == 422
+        assert "Select at least one row." in answer.content.decode()
 
 
 def test_a_large_selection_wants_its_number_typed(make_things, client):

@@ -143,6 +143,87 @@ def test_a_stale_page_is_answered_with_what_changed_and_changes_nothing(acme, pr
     assert verbs(acme) == ["access.refused"]
 
 
+def changes_told(answer):
+    """Return {what: (when opened, now)} of a page about a conflict."""
+    rows = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td><td><strong>(.*?)</strong>', answer.content.decode())
+    return {what: (before, now) for what, before, now in rows}
+
+
+@pytest.mark.parametrize("version", [None, "", "x", "1.5"])
+@pytest.mark.parametrize("action", ["restore", "protect", "unprotect", "delete", "bring-back"])
+def test_a_post_without_a_version_that_can_be_read_is_no_form_of_ours(acme, profile, backup, action, version, desk):
+    if action == "bring-back":
+        post(desk, acme, f"backups/{backup.pk}/delete/", version=1)
+    before = backups(acme, profile)[0].version
+    data = {} if version is None else {"version": version}
+    assert post(desk, acme, f"backups/{backup.pk}/{action}/", **data).status_code == 400
+    assert [row.version for row in backups(acme, profile)] == [before]
+    assert state(acme, profile)[0] == 7
+
+
+@pytest.mark.parametrize("version", [None, "", "x"])
+def test_deleting_the_unprotected_needs_the_count_that_was_shown(acme, anna, profile, backup, version, desk):
+    data = {} if version is None else {"version": version}
+    address = f"users/{anna.pk}/settings/{profile.pk}/delete-unprotected/"
+    assert post(desk, acme, address, **data).status_code == 400
+    assert len(backups(acme, profile, deleted_at=None)) == 1
+
+
+@pytest.mark.parametrize("action", ["protect", "unprotect", "delete", "bring-back"])
+def test_a_stale_page_of_a_backup_is_answered_with_409(acme, profile, backup, action, desk):
+    if action == "bring-back":
+        post(desk, acme, f"backups/{backup.pk}/delete/", version=1)
+    assert post(desk, acme, f"backups/{backup.pk}/{action}/", version=9).status_code == 409
+
+
+def test_a_conflict_says_who_restored_in_the_meantime_and_when(acme, profile, backup, desk):
+    other = factories.backup(acme, profile, factories.settings(theme="blue"))
+    post(desk, acme, f"backups/{other.pk}/restore/", version=7)
+    told = changes_told(post(desk, acme, f"backups/{backup.pk}/restore/", version=7))
+    assert told["Version"] == ("7", "8")
+    assert re.fullmatch(r"Restored by Bob Brandt \(bob\) at \d+ \w+ \d{4}, \d\d:\d\d", told["Last change"][1])
+    assert told["Last change"][0] == "–"
+    post(desk, acme, f"backups/{backups(acme, profile, origin='before-change')[0].pk}/undo/")
+    told = changes_told(post(desk, acme, f"backups/{backup.pk}/restore/", version=8))
+    assert told["Last change"][1].startswith("Undone by Bob Brandt")
+
+
+def test_a_conflict_says_which_computer_has_saved_in_the_meantime(acme, profile, backup, desk):
+    with acme.context():
+        SettingsProfile.objects.filter(pk=profile.pk).update(version=8, endpoint="PC-17")
+    told = changes_told(post(desk, acme, f"backups/{backup.pk}/restore/", version=7))
+    assert told["Last change"][1].startswith("Saved by PC-17 at ")
+
+
+def test_a_conflict_about_a_backup_says_who_has_protected_it(acme, profile, backup, desk):
+    post(desk, acme, f"backups/{backup.pk}/protect/", version=1)
+    told = changes_told(post(desk, acme, f"backups/{backup.pk}/delete/", version=1))
+    assert told["Protection"] == ("–", "protected for ever")
+    assert told["Last change"][1].startswith("Protected by Bob Brandt")
+
+
+def test_no_sentence_about_a_time_ends_with_two_full_stops(acme, anna, profile, backup, desk):
+    asked = desk.get(acme.url(f"backups/{backup.pk}/restore/")).content.decode()
+    post(desk, acme, f"backups/{backup.pk}/restore/", version=7)
+    told = desk.get(acme.url(f"users/{anna.pk}/settings/{profile.pk}/")).content.decode()
+    assert "The settings of " in asked
+    assert "Restored Mail client of FINANCE\\anna to " in told
+    assert ".." not in re.sub(r"<[^>]*>", "", asked + told)
+
+
+def test_the_address_that_deletes_a_protected_backup_explains_and_offers_to_remove_the_protection(
+    acme, profile, backup, desk
+):
+    post(desk, acme, f"backups/{backup.pk}/protect/", version=1)
+    text = desk.get(acme.url(f"backups/{backup.pk}/delete/")).content.decode()
+    assert "is protected" in text
+    assert "Delete backup" not in text
+    assert f'action="{acme.url(f"backups/{backup.pk}/unprotect/")}"' in text
+    fields = dict(re.findall(r'<input type="hidden" name="(version|seen)" value="([^"]*)">', text))
+    assert desk.post(acme.url(f"backups/{backup.pk}/unprotect/"), fields).status_code == 303
+    assert "Delete backup" in desk.get(acme.url(f"backups/{backup.pk}/delete/")).content.decode()
+
+
 def test_the_question_before_a_restore_says_what_changes_and_when_it_takes_effect(acme, profile, backup, desk):
     text = desk.get(acme.url(f"backups/{backup.pk}/restore/")).content.decode()
     assert "1 changed, 1 come back, 1 go" in text
@@ -195,14 +276,14 @@ def test_a_deleted_backup_leaves_the_timeline_and_comes_back_within_thirty_days(
     post(desk, acme, f"backups/{backup.pk}/delete/", version=1)
     assert desk.get(acme.url(f"backups/{backup.pk}/restore/")).status_code == 404
     assert "Bring back" in desk.get(acme.url(f"users/{anna.pk}/settings/{profile.pk}/")).content.decode()
-    assert post(desk, acme, f"backups/{backup.pk}/bring-back/").status_code == 303
+    assert post(desk, acme, f"backups/{backup.pk}/bring-back/", version=2).status_code == 303
     assert [row.pk for row in backups(acme, profile, deleted_at=None)] == [backup.pk]
 
 
 def test_after_thirty_days_a_deleted_backup_stays_deleted(acme, profile, backup, desk):
     with acme.context():
         Backup.objects.filter(pk=backup.pk).update(deleted_at=timezone.now() - datetime.timedelta(days=31))
-    assert post(desk, acme, f"backups/{backup.pk}/bring-back/").status_code == 422
+    assert post(desk, acme, f"backups/{backup.pk}/bring-back/", version=1).status_code == 422
 
 
 ACTIONS = ["restore", "undo", "protect", "unprotect", "delete", "bring-back"]

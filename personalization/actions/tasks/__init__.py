@@ -5,6 +5,7 @@ limited to the creator's own groups here, and again when each batch runs.
 """
 
 from personalization.actions.tasks.plan import (
+    EARLIEST,
     TYPED_ABOVE,
     Operation,
     Preview,
@@ -14,6 +15,7 @@ from personalization.actions.tasks.plan import (
     scope_of,
 )
 from personalization.actions.tasks.steering import (
+    LONGEST_DEFERRAL,
     QUEUE_LOCK,
     cancel_task,
     counters,
@@ -28,6 +30,8 @@ from personalization.actions.tasks.steering import (
 from personalization.actions.tasks.submission import may_undo, submit_task, undo_task
 
 __all__ = [
+    "EARLIEST",
+    "LONGEST_DEFERRAL",
     "QUEUE_LOCK",
     "TYPED_ABOVE",
     "Operation",

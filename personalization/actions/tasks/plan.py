@@ -6,10 +6,11 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.errors import Refused
-from personalization.models import SettingsGroup, Verb
+from personalization.models import EARLIEST, SettingsGroup, Verb
 from personalization.moves import AGES, NEWEST, OLD, uuid_array
 from personalization.statistics import learn_tenant
 
@@ -136,6 +137,10 @@ def check(operations, targets, by):
             raise Refused(_("Choose at least one kind or settings group."), field="kinds", code="no-settings-group")
         if operation.verb == Verb.RESTORE_NOT_LATER and operation.not_later_than is None:
             raise Refused(_("Say up to which time."), field="not_later_than", code="no-time")
+        if operation.not_later_than is not None and not EARLIEST <= operation.not_later_than <= timezone.now():
+            raise Refused(
+                _("Choose a time between the year 2000 and now."), field="not_later_than", code="time-out-of-range"
+            )
         if operation.verb == Verb.DELETE_OLDER and not operation.age_days:
             raise Refused(_("Say how old."), field="age_days", code="no-age")
 

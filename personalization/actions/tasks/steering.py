@@ -1,5 +1,6 @@
 """Steering a task that is in the queue: pause, resume, cancel, start now, put off, rename, retry what failed."""
 
+import datetime
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -8,13 +9,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.actions import record
-from audit.models import Outcome
+from audit.models import Event, Outcome
+from audit.texts import description
 from config.errors import Conflict, Refused
 from personalization.bell import ring_on_commit
+from personalization.clock import when
 from personalization.models import FINAL_STATES, ItemState, Task, TaskItem, TaskState
 
 QUEUE_LOCK = "hashtextextended('personalization.queue' || %s, 0)"
 """The advisory lock of a tenant's queue, held by its one runner for the length of a batch and by who stops a task."""
+
+LONGEST_DEFERRAL = datetime.timedelta(days=366)
+_STEERED = (
+    "task.paused", "task.resumed", "task.canceled", "task.deferral-changed", "task.renamed", "task.retried",
+)  # fmt: skip
 
 UNFINISHED = (TaskState.RUNNABLE, TaskState.WAITING, TaskState.RUNNING, TaskState.PAUSED)
 
@@ -58,9 +66,19 @@ def locked(task, by, *, version=None, between_batches=False):
         raise Conflict(
             _("The task was changed after this page was opened."),
             code="stale-task",
-            changes=[(_("State"), "", TaskState(row.state).label)],
+            changes=[(_("State"), None, TaskState(row.state).label), *_last_steered(row)],
         )
     return row
+
+
+def _last_steered(row):
+    """Return who steered the task last, how and when, as a line of a conflict; none where no event tells it."""
+    events = Event.objects.filter(tenant_id=row.tenant_id, subject_id=row.pk, verb__in=_STEERED)
+    if event := events.order_by("-id").first():
+        actor, text = event.labels.get("actor", "…"), description(event)
+        yield _("Last change"), None, _("%(time)s: %(actor)s %(text)s") % {
+            "time": when(event.at), "actor": actor, "text": text
+        }  # fmt: skip
 
 
 def _expect(row, states):
@@ -135,6 +153,8 @@ def defer_task(*, task, run_after, version=None, by):
         raise Conflict(_("The task has begun already. Pause it instead."), code="wrong-state")
     if run_after <= timezone.now():
         raise Refused(_("Choose a time in the future."), field="run_after", code="past")
+    if run_after > timezone.now() + LONGEST_DEFERRAL:
+        raise Refused(_("Choose a time within a year."), field="run_after", code="too-late")
     before = row.run_after
     _save(row, state=TaskState.WAITING, run_after=run_after)
     after = run_after.isoformat(timespec="seconds")

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from config.errors import Conflict, Refused
 from personalization.actions.tasks.plan import TARGETS, TYPED_ABOVE, check, target_parameters
-from personalization.actions.tasks.steering import checked_name, has_ended, locked, tell
+from personalization.actions.tasks.steering import LONGEST_DEFERRAL, checked_name, has_ended, locked, tell
 from personalization.bell import ring_on_commit
 from personalization.models import PersonalizationGroup, ReportedGroup, Task, TaskOperation, TaskState, Verb
 
@@ -25,6 +25,8 @@ def submit_task(*, tenant_id, name, operations, targets, run_after=None, expecte
     with 409. Users outside the creator's groups are left out.
     """
     check(operations, targets, by)
+    if run_after is not None and run_after > timezone.now() + LONGEST_DEFERRAL:
+        raise Refused(_("Choose a time within a year."), field="run_after", code="too-late")
     task = _new_task(tenant_id, name, by, run_after=run_after, scope=_described(tenant_id, targets))
     for position, operation in enumerate(operations):
         TaskOperation.objects.create(

@@ -1,0 +1,1 @@
+"""Filters of the Django templates beside the product's."""

@@ -1,0 +1,17 @@
+"""Times as sentences say them: no abbreviation with a full stop at their end."""
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from config.ui.formats import formats
+
+
+def when(value):
+    """Return an aware time as date and minute in the person's zone."""
+    return _("%(day)s, %(time)s") % {"day": formats().day(value), "time": f"{timezone.localtime(value):%H:%M}"}
+
+
+def soon(value):
+    """Return an aware time as its minute, with the day in front of it unless that is today."""
+    local = timezone.localtime(value)
+    return f"{local:%H:%M}" if local.date() == timezone.localdate() else when(value)

@@ -1,0 +1,198 @@
+"""The verbs of tasks: one statement for hundreds of users, which answers with a count per user.
+
+The ids of thousands of profiles travel from the database and back as the text of arrays, never as objects. The predicates
+are those of the other moves.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from personalization.moves.backups import AGES, NEWEST, OLD
+from personalization.moves.changes import NOTHING
+from personalization.moves.rows import rows, uuid_set
+from personalization.store import put_snapshot
+
+
+class Held(NamedTuple):
+    """The profiles of one user that this transaction holds, as the text of an array, and whether it has them all."""
+
+    profiles: str
+    is_whole: bool
+
+    @property
+    def ids(self) -> list[UUID]:
+        return [UUID(text) for text in self.profiles[1:-1].split(",") if text]
+
+
+def hold_users(
+    *, tenant_id: UUID, user_ids: Iterable[UUID], settings_group_ids: Iterable[UUID] | None
+) -> dict[UUID, Held]:
+    """Lock the profiles of users FOR UPDATE in id order, passing over those that another transaction holds.
+
+    `settings_group_ids` None = all. Users without profiles are left out.
+    """
+    where = f"""
+        tenant_id = %(tenant)s AND managed_user_id = ANY(%(users)s::uuid[]) AND {_in_groups(settings_group_ids)}
+    """
+    parameters = {"tenant": tenant_id, "users": uuid_set(user_ids), "groups": uuid_set(settings_group_ids or ())}
+    held = rows(
+        f"""
+        WITH held AS (
+            SELECT id, managed_user_id, snapshot_id FROM personalization_settingsprofile
+            WHERE {where} ORDER BY id FOR UPDATE SKIP LOCKED
+        )
+        SELECT managed_user_id, array_agg(id)::text, count(*), bool_or(snapshot_id IS NULL) FROM held GROUP BY 1
+        """,
+        **parameters,
+    )
+    totals = rows(
+        f"SELECT managed_user_id, count(*) FROM personalization_settingsprofile WHERE {where} GROUP BY 1", **parameters
+    )
+    if any(has_nothing for *_, has_nothing in held):
+        put_snapshot(tenant_id=tenant_id, items=[])  # what a `before-change` backup keeps of a profile without settings
+    mine = {user_id: (profiles, count) for user_id, profiles, count, _ in held}
+    return {user_id: Held(mine[user_id][0], mine[user_id][1] == n) if user_id in mine else Held("{}", False)
+            for user_id, n in totals}  # fmt: skip
+
+
+def all_profiles(held: Iterable[Held]) -> str:
+    """Return the profiles of several users as the text of one array."""
+    return "{" + ",".join(one.profiles[1:-1] for one in held if len(one.profiles) > 2) + "}"
+
+
+def _in_groups(settings_group_ids, table=""):
+    return "true" if settings_group_ids is None else f"{table}settings_group_id = ANY(%(groups)s::uuid[])"
+
+
+def back_up_many(
+    *,
+    tenant_id: UUID,
+    profiles: str,
+    settings_group_ids: Iterable[UUID] | None,
+    created_by: str,
+    name: str,
+    task_id: UUID,
+) -> Mapping[UUID, int]:
+    """Write a backup of every profile with settings; return {user: backups}."""
+    return dict(
+        rows(
+            f"""
+            WITH chosen AS MATERIALIZED (
+                SELECT id, managed_user_id, snapshot_id FROM personalization_settingsprofile
+                WHERE tenant_id = %(tenant)s AND id = ANY(%(profiles)s::uuid[]) AND snapshot_id IS NOT NULL
+                  AND {_in_groups(settings_group_ids)}
+            ), made AS (
+                INSERT INTO personalization_backup
+                    (id, tenant_id, profile_id, snapshot_id, created_at, origin, created_by, name, comment, task_id,
+                     version)
+                SELECT roamkeep_uuid7(), %(tenant)s, id, snapshot_id, statement_timestamp(), 'task', %(by)s, %(name)s,
+                       '', %(task)s, 1
+                FROM chosen
+            )
+            SELECT managed_user_id, count(*) FROM chosen GROUP BY 1
+            """,
+            tenant=tenant_id,
+            profiles=profiles,
+            groups=uuid_set(settings_group_ids or ()),
+            by=created_by,
+            name=name,
+            task=task_id,
+        )
+    )
+
+
+def restore_many(
+    *,
+    tenant_id: UUID,
+    profiles: str,
+    settings_group_ids: Iterable[UUID] | None,
+    not_later_than: datetime | None,
+    created_by: str,
+    task_id: UUID,
+) -> Mapping[UUID, int]:
+    """Restore the newest backup of every profile, of those made not later than a time where one is given.
+
+    Return {user: profiles changed} of the users who have such a backup at all.
+    """
+    # The array stands at both reads of the profiles: joined to rows, a tenant of some thousand profiles would be read
+    # whole for each batch; and in the order of their ids, neighbours of the indexes are written one after the other.
+    return dict(
+        rows(
+            f"""
+            WITH newest AS MATERIALIZED (
+                SELECT p.id, p.managed_user_id, p.version + 1 AS version, coalesce(p.snapshot_id, nothing.id) AS was,
+                       NULLIF(found.snapshot_id, nothing.id) AS becomes,
+                       p.snapshot_id IS DISTINCT FROM NULLIF(found.snapshot_id, nothing.id) AS changes
+                FROM (SELECT (SELECT s.id FROM personalization_snapshot s
+                              WHERE s.tenant_id = %(tenant)s AND s.digest = %(nothing)s) AS id) AS nothing
+                CROSS JOIN personalization_settingsprofile p
+                CROSS JOIN LATERAL ({NEWEST.format(profile="p.id")}) found
+                WHERE p.tenant_id = %(tenant)s AND p.id = ANY(%(profiles)s::uuid[])
+                  AND {_in_groups(settings_group_ids, "p.")}
+            ), kept AS (
+                INSERT INTO personalization_backup
+                    (id, tenant_id, profile_id, snapshot_id, created_at, origin, created_by, name, comment,
+                     made_version, task_id, version)
+                SELECT roamkeep_uuid7(), %(tenant)s, id, was, statement_timestamp(), 'before-change', %(by)s, '', '',
+                       version, %(task)s, 1
+                FROM newest WHERE changes
+            ), moved AS (
+                UPDATE personalization_settingsprofile p SET snapshot_id = newest.becomes, version = newest.version
+                FROM newest
+                WHERE newest.changes AND p.tenant_id = %(tenant)s AND p.id = newest.id
+                  AND p.id = ANY(%(profiles)s::uuid[])
+            )
+            SELECT managed_user_id, count(*) FILTER (WHERE changes) FROM newest GROUP BY 1
+            """,
+            tenant=tenant_id,
+            nothing=NOTHING,
+            profiles=profiles,
+            groups=uuid_set(settings_group_ids or ()),
+            until=not_later_than,
+            by=created_by,
+            task=task_id,
+        )
+    )
+
+
+def delete_older_many(
+    *,
+    tenant_id: UUID,
+    profiles: str,
+    settings_group_ids: Iterable[UUID] | None,
+    age_days: int,
+    include_protected: bool,
+    task_id: UUID,
+) -> Mapping[UUID, int]:
+    """Delete the backups that are older than `age_days` x 24 hours now (AC-MBK-1); return {user: backups}.
+
+    Protecting or deleting one backup holds that row and not its profile: whoever was first with it is asked again.
+    """
+    return dict(
+        rows(
+            f"""
+            WITH chosen AS MATERIALIZED (
+                SELECT id, managed_user_id FROM personalization_settingsprofile
+                WHERE tenant_id = %(tenant)s AND id = ANY(%(profiles)s::uuid[]) AND {_in_groups(settings_group_ids)}
+            ), gone AS (
+                UPDATE personalization_backup
+                SET deleted_at = statement_timestamp(), deleted_task_id = %(task)s, version = version + 1
+                WHERE tenant_id = %(tenant)s AND id = ANY(ARRAY(
+                    SELECT b.id
+                    FROM ({AGES.format(profiles="profile_id = ANY(ARRAY(SELECT id FROM chosen))")}) b WHERE {OLD}))
+                  AND deleted_at IS NULL
+                  AND (%(protected)s OR protected_until IS NULL OR protected_until <= statement_timestamp())
+                RETURNING profile_id
+            )
+            SELECT chosen.managed_user_id, count(*) FROM gone JOIN chosen ON chosen.id = gone.profile_id GROUP BY 1
+            """,
+            tenant=tenant_id,
+            profiles=profiles,
+            groups=uuid_set(settings_group_ids or ()),
+            days=age_days,
+            protected=include_protected,
+            task=task_id,
+        )
+    )

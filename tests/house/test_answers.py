@@ -1,0 +1,38 @@
+"""Answers of the wiring: what is too large, and whether the process lives while the database is away."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import OperationalError, connection
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    "sent", [{"time_zone": "x" * (5 * 2**20 + 1)}, {f"field{number}": "" for number in range(10_001)}]
+)
+def test_a_form_over_the_limits_is_answered_with_413_and_a_sentence(acme, alice, sign_in, sent):
+    answer = sign_in(alice).post(acme.url("account/"), sent)
+    assert answer.status_code == 413
+    assert "larger than this console takes" in answer.text
+
+
+def test_an_address_that_cannot_be_read_stays_a_400(acme, alice, sign_in):
+    assert sign_in(alice).post(acme.url("user-roles/edit/"), {"pk": ["nonsense"]}).status_code == 400
+
+
+@contextmanager
+def database_away():
+    def refuse(execute, sql, params, many, context):
+        raise OperationalError("the database is away")
+
+    with connection.execute_wrapper(refuse):
+        yield
+
+
+def test_a_browser_with_a_session_hears_that_the_process_lives_while_the_database_is_away(acme, alice, sign_in):
+    browser = sign_in(alice)
+    with database_away():
+        alive, ready = browser.get("/healthz"), browser.get("/readyz")
+    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+    assert (ready.status_code, ready.json()) == (503, {"status": "database away"})
