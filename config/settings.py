@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "audit",
     "accounts",
     "roles",
+    "licensing",
     "personalization",
     "django.contrib.auth",
     "django.contrib.contenttypes",

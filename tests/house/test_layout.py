@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ["audit", "accounts", "roles", "personalization"]  # each may import those before it
+APPS = ["audit", "accounts", "roles", "licensing", "personalization"]  # each may import those before it
 ROOMS = [
     "models",
     "access",

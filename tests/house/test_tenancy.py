@@ -69,6 +69,7 @@ OUTSIDE = {  # readable without a tenant (decision 27), and tables of libraries 
     "django_migrations",
     "guardian_groupobjectpermission",
     "guardian_userobjectpermission",
+    "licensing_licenceplace",
     "roles_groupgrant",
     "roles_usergrant",
 }

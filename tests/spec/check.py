@@ -12,7 +12,7 @@ import types
 import pytest
 from _pytest.runner import runtestprotocol
 
-APPS = ("audit", "accounts", "roles", "personalization", "launcher", "config")
+APPS = ("audit", "accounts", "roles", "licensing", "personalization", "launcher", "config")
 VERBS, GATES = ("actions",), ("access", "rights", "policy", "tenancy")
 LEFT = ("models", "migrations", "views", "urls", "apps", "settings", "jinja", "middleware")
 

@@ -1,0 +1,276 @@
+"""How people become members: accepting an invitation, and auto-assign (LG-60, LG-68 to LG-76, LG-141)."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.addresses import domain_of
+from accounts.models import Membership, User
+from audit.actions import Actor
+from config.errors import Conflict, Refused
+from config.tenancy import tenant_context
+from licensing.actions.invitations import make_active, split_name
+from licensing.actions.members import drop_place, end_members
+from licensing.actions.rules import active, blocked_among, check_license, lock_group, tell
+from licensing.models import (
+    GroupDomain,
+    LicencePlace,
+    LicenseGroup,
+    LicenseGroupMember,
+    LicenseRoleBlock,
+    MemberStatus,
+    role_names,
+)
+
+
+class InvitationDead(Refused):
+    """A used, revoked, superseded or expired invitation: one neutral sentence, status 410 (LG-69)."""
+
+    status = 410
+
+    def __init__(self):
+        super().__init__(_("This invitation is no longer valid. Ask your administrator for a new one."), code="dead")
+
+
+class PlaceElsewhere(Refused):
+    """The person holds the role User elsewhere: asked to leave it first (LG-74). `group_name` is where."""
+
+    def __init__(self, group_name):
+        super().__init__(
+            _("You hold the role User in %(group)s. Tick that you leave that role there.") % {"group": group_name},
+            field="leave_other",
+            code="placed-elsewhere",
+        )
+        self.group_name = group_name
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an account holds the role User."""
+
+    tenant_id: UUID
+    group_id: UUID
+    group_name: str
+    member_id: UUID
+
+
+def place_of(user_id: UUID | None) -> Place | None:
+    """Return the one User place of an account over all organisations (LG-17), or None."""
+    found = LicencePlace.objects.filter(user_id=user_id).first() if user_id else None
+    if found is None:
+        return None
+    with tenant_context(found.tenant_id):
+        row = LicenseGroupMember.objects.select_related("group").get(tenant_id=found.tenant_id, pk=found.member_id)
+        return Place(found.tenant_id, row.group_id, row.group.name, row.pk)
+
+
+def live_invitation(tenant_id: UUID, pair: tuple[UUID, int] | None) -> LicenseGroupMember:
+    """Return the invitation that a link's (member, generation) opens now, with its group, or raise InvitationDead."""
+    if pair is None:
+        raise InvitationDead
+    member_id, generation = pair
+    row = (
+        LicenseGroupMember.objects.select_related("group")
+        .filter(tenant_id=tenant_id, pk=member_id, status=MemberStatus.PENDING, generation=generation)
+        .first()
+    )
+    if row is None or not row.expires_at or row.expires_at <= timezone.now():
+        raise InvitationDead
+    return row
+
+
+@transaction.atomic
+def accept(
+    *,
+    tenant_id: UUID,
+    pair: tuple[UUID, int],
+    user: User,
+    membership: Membership | None,
+    first_name: str,
+    last_name: str,
+    leave_other: bool = False,
+    by: Actor,
+) -> LicenseGroupMember:
+    """Make the signed-in person a member of the group that invited the address (LG-60, LG-70 to LG-74).
+
+    `membership` is made (local, without roles) where it is missing (UM-04); the link proves an account's address that
+    was not proven before. Groups are locked in id order. Raises InvitationDead, PlaceElsewhere, Refused "other-address",
+    "address-taken", "no-seat", "blocked" (the invitation ends), "deactivated".
+    """
+    row = live_invitation(tenant_id, pair)
+    other = place_of(user.pk) if row.is_user else None
+    group, other_group = _lock_both(tenant_id, row.group_id, other)
+    row = live_invitation(tenant_id, pair)
+    check_license(group)
+    if membership and not membership.is_active:
+        raise Refused(_("Your access to this organisation was ended. Ask your administrator."), code="deactivated")
+    _prove_address(user, row)
+    keys, users = blocked_among(group, [row.address_key], [user.pk])
+    if row.is_user and (keys or users):
+        row.is_user = False
+    if not (row.is_user or row.is_admin):
+        return _revoke(group, row, by=by)
+    other = place_of(user.pk) if row.is_user else None
+    if other and other.group_id != group.pk:
+        if not leave_other:
+            raise PlaceElsewhere(other.group_name)
+        if other_group is None or other_group.pk != other.group_id:
+            raise Conflict(_("Your roles changed in the meantime. Open the invitation again."), code="place-moved")
+        _leave_other(other, other_group, by=by)
+    mine = active(group).filter(user_id=user.pk).first()
+    if row.is_user and not (mine and mine.is_user) and group.free < 1:
+        raise Refused(
+            _("No licence is free in %(group)s. Your invitation stays valid; its administrators are told.")
+            % {"group": group.name},
+            code="no-seat",
+        )
+    if membership is None:
+        membership = Membership.objects.create(
+            tenant_id=tenant_id,
+            user=user,
+            login=row.address[:200],
+            name=f"{first_name} {last_name}".strip()[:200],
+            source="local",
+        )
+    if mine:
+        return _merge(group, row, mine, by=by)
+    make_active(row, user.pk, first_name, last_name)
+    tell("license.invitation-accepted", group, [row], by=by, labels={}, own=lambda one: {"after": one.roles})
+    return row
+
+
+def _lock_both(tenant_id, group_id, other):
+    """Lock the inviting group and the one that is left, in id order, each in its own tenant; return both."""
+    wanted = {(group_id, tenant_id)} | ({(other.group_id, other.tenant_id)} if other else set())
+    locked = {}
+    for pk, owner in sorted(wanted, key=lambda pair: pair[0].int):
+        with tenant_context(owner):
+            locked[pk] = lock_group(owner, pk)
+    return locked[group_id], locked[other.group_id] if other else None
+
+
+def _prove_address(user, row):
+    if user.email_key == row.address_key:
+        return
+    if user.email_key:
+        raise Refused(
+            _("This invitation is for another address. Sign in with the account of the invited address."),
+            code="other-address",
+        )
+    try:
+        with transaction.atomic():
+            User.objects.filter(pk=user.pk, email_key=None).update(email=row.address, email_key=row.address_key)
+    except IntegrityError:
+        raise Refused(
+            _("The invited address belongs to another account. Sign in with that account."), code="address-taken"
+        ) from None
+
+
+def _revoke(group, row, *, by):
+    end_members(group, [row], "blocked")
+    tell("license.invitation-revoked", group, [row], by=by, labels={"before": role_names(True, False)})
+    row.status = MemberStatus.ENDED
+    return row
+
+
+def _leave_other(other, other_group, *, by):
+    with tenant_context(other.tenant_id):
+        row = LicenseGroupMember.objects.get(tenant_id=other.tenant_id, pk=other.member_id)
+        if row.is_owner and not row.is_admin:
+            raise Refused(_("The group owner cannot leave."), code="owner")
+        drop_place(group=other_group, row=row, by=by)
+
+
+def _merge(group, row, mine, *, by):
+    """The person is a member under another address: that membership gets the roles, the invitation ends."""
+    end_members(group, [row], "accepted")
+    before = mine.roles
+    mine.is_user, mine.is_admin = mine.is_user or row.is_user, mine.is_admin or row.is_admin
+    mine.version += 1
+    mine.save(update_fields=["is_user", "is_admin", "version"])
+    labels = {"after": mine.roles}
+    tell("license.invitation-accepted", group, [mine], by=by, labels=labels, own=lambda _row: {"before": before})
+    return mine
+
+
+@transaction.atomic
+def auto_assign(*, membership: Membership, by: Actor) -> LicenseGroupMember | None:
+    """Give a person without a User place the role User in the group of the verified address's domain (LG-141).
+
+    Called at every sign-in into the tenant and when an address is verified. Nothing happens without a free seat, for a
+    blocked person, in an expired group, or with the switch off. Inside the tenant's context.
+    """
+    user, tenant_id = membership.user, membership.tenant_id
+    if not user.email_key or LicencePlace.objects.filter(user_id=user.pk).exists():
+        return None
+    found = GroupDomain.objects.filter(
+        tenant_id=tenant_id,
+        domain=domain_of(user.email_key),
+        validated_at__isnull=False,
+        group__auto_assign_users=True,
+    ).values_list("group_id", flat=True)
+    group_id = found.first()
+    if group_id is None:
+        return None
+    group = lock_group(tenant_id, group_id)
+    keys, users = blocked_among(group, [user.email_key], [user.pk])
+    expired = group.expires_at and group.expires_at <= timezone.now()
+    if keys or users or expired or not group.auto_assign_users or group.free < 1:
+        return None
+    if LicencePlace.objects.filter(user_id=user.pk).exists():  # another sign-in came first
+        return None
+    row = _assigned(group, membership)
+    tell("license.auto-assigned", group, [row], by=by, labels={}, own=lambda one: {"after": one.roles})
+    return row
+
+
+def _assigned(group, membership):
+    mine = active(group).filter(user_id=membership.user_id).first()
+    if mine:
+        mine.is_user, mine.version = True, mine.version + 1
+        mine.save(update_fields=["is_user", "version"])
+        return mine
+    key = membership.user.email_key
+    row = LicenseGroupMember.objects.filter(
+        tenant_id=group.tenant_id, group_id=group.pk, address_key=key, status=MemberStatus.PENDING
+    ).first()
+    if row:
+        row.is_user = True
+        make_active(row, membership.user_id, membership.name)
+        return row
+    first, last = split_name(membership.name)
+    now = timezone.now()
+    return LicenseGroupMember.objects.create(
+        tenant_id=group.tenant_id,
+        group_id=group.pk,
+        user_id=membership.user_id,
+        address=membership.user.email,
+        address_key=key,
+        first_name=first[:100],
+        last_name=last[:100],
+        status=MemberStatus.ACTIVE,
+        is_user=True,
+        added_at=now,
+        last_used_at=now,
+    )
+
+
+def waiting_for_seats(group: LicenseGroup, domain: str, limit: int = 1000) -> int:
+    """Return how many people of the domain auto-assign would admit if seats were free, at most `limit`."""
+    blocked = LicenseRoleBlock.objects.filter(tenant_id=group.tenant_id, group_id=group.pk)
+    candidates = (
+        Membership.objects.filter(
+            tenant_id=group.tenant_id,
+            is_active=True,
+            signed_in_at__isnull=False,
+            user__is_active=True,
+            user__email_key__endswith=f"@{domain}",
+        )
+        .exclude(user_id__in=LicencePlace.objects.values("user_id"))
+        .exclude(user__email_key__in=blocked.values("address_key"))
+        .exclude(user_id__in=blocked.filter(user_id__isnull=False).values("user_id"))
+    )
+    return candidates.values("pk")[:limit].count()

@@ -1,0 +1,174 @@
+"""Verbs of Blocked User Roles: bar somebody from the role User, member or not, and lift it (LG-100 to LG-133)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.actions import Actor
+from config.errors import Conflict, Refused
+from licensing.actions.rules import MOST_ROWS, active, check_admin, check_license, current, lock_group, tell
+from licensing.models import (
+    LicenseGroup,
+    LicenseGroupMember,
+    LicenseRoleBlock,
+    MailState,
+    MemberStatus,
+    role_names,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What a block did: entries written, addresses that were listed before, members who lost User, who left."""
+
+    blocked: int
+    already: tuple[str, ...] = ()
+    lost_role: int = 0
+    left: int = 0
+
+
+@transaction.atomic
+def block_members(
+    *, tenant_id: UUID, group_id: UUID, shown: Mapping[UUID, int], giving_up: bool = False, by: Actor
+) -> Blocked:
+    """Take the role User from members and bar them from it, all or none (LG-109 to LG-116).
+
+    Raises Refused where one is pending or no User (LG-113), and for oneself without `giving_up`; Conflict for rows that
+    changed since.
+    """
+    group = lock_group(tenant_id, group_id)
+    check_admin(group, by)
+    check_license(group)
+    rows = current(group, shown)
+    if any(row.status != MemberStatus.ACTIVE or not row.is_user for row in rows):
+        raise Refused(_("Only active members with the role User can be blocked."), code="not-user")
+    if not giving_up and any(row.user_id == by.user_id for row in rows):
+        raise Refused(_("With this you take the role User from yourself."), code="own-rights")
+    return _take_role(group, rows, by=by)
+
+
+@transaction.atomic
+def block_addresses(
+    *, tenant_id: UUID, group_id: UUID, addresses: Iterable[tuple[str, str]], giving_up: bool = False, by: Actor
+) -> Blocked:
+    """Bar addresses from the role User, members or not (LG-118 to LG-120, LG-127 to LG-130).
+
+    addresses: (address, key) pairs. Listed ones stay as they are and are reported. Raises Refused with `problems`
+    {address: sentence} for pending ones (LG-128), and for oneself without `giving_up`.
+    """
+    group = lock_group(tenant_id, group_id)
+    check_admin(group, by)
+    check_license(group)
+    wanted = {key: address for address, key in addresses}
+    if len(wanted) > MOST_ROWS:
+        raise Refused(_("At most %(most)s addresses in one step.") % {"most": MOST_ROWS}, code="too-many")
+    accounts = _accounts(wanted)
+    mine = Q(address_key__in=list(wanted)) | Q(user_id__in=[user_id for user_id, _roles in accounts.values()])
+    found = LicenseGroupMember.objects.filter(mine, tenant_id=tenant_id, group_id=group_id)
+    members = list(found.exclude(status=MemberStatus.ENDED).order_by("address_key"))
+    pending = [row for row in members if row.status == MemberStatus.PENDING]
+    if pending:
+        sentence = _("is invited: cancel the invitation first.")
+        raise Refused(
+            _("Nobody was blocked: some addresses are invited."),
+            field="addresses",
+            code="pending",
+            problems={row.address: sentence for row in pending},
+        )
+    listed = LicenseRoleBlock.objects.filter(tenant_id=tenant_id, group_id=group_id, address_key__in=list(wanted))
+    already = dict(listed.values_list("address_key", "address"))
+    users = [row for row in members if row.is_user]
+    if not giving_up and any(row.user_id == by.user_id for row in users):
+        raise Refused(_("With this you take the role User from yourself."), code="own-rights")
+    done = _take_role(group, users, by=by)
+    known = {row.address_key for row in users}
+    others = [(address, key) for key, address in wanted.items() if key not in known and key not in already]
+    more = _write_blocks(group, others, accounts=accounts, by=by, tells=False)
+    return Blocked(done.blocked + more, tuple(already.values()), done.lost_role, done.left)
+
+
+@transaction.atomic
+def unblock(*, tenant_id: UUID, group_id: UUID, block_ids: Iterable[UUID], by: Actor) -> int:
+    """Take entries off the list, all or none; nobody gets a role or a seat by it (LG-121 to LG-124)."""
+    group = lock_group(tenant_id, group_id)
+    check_admin(group, by)
+    check_license(group)
+    wanted = set(block_ids)
+    if len(wanted) > MOST_ROWS:
+        raise Refused(_("At most %(most)s rows in one step.") % {"most": MOST_ROWS}, code="too-many")
+    rows = list(LicenseRoleBlock.objects.filter(tenant_id=tenant_id, group_id=group_id, pk__in=wanted))
+    if len(rows) != len(wanted):
+        raise Conflict(_("Some of these entries are gone already. Nothing was done; select again."), code="block-gone")
+    LicenseRoleBlock.objects.filter(tenant_id=tenant_id, group_id=group_id, pk__in=wanted).delete()
+    tell("license.unblocked", group, sorted(rows, key=lambda row: row.address_key), by=by, labels={})
+    return len(rows)
+
+
+def _take_role(group, rows, *, by):
+    """Take User from active members of a locked group and list them; Admins stay, others leave (LG-104, LG-105)."""
+    staying = [row.pk for row in rows if row.is_admin]
+    leaving = [row.pk for row in rows if not row.is_admin]
+    mine = LicenseGroupMember.objects.filter(tenant_id=group.tenant_id)
+    mine.filter(pk__in=staying).update(is_user=False, version=F("version") + 1)
+    mine.filter(pk__in=leaving).update(
+        status=MemberStatus.ENDED, ended_at=timezone.now(), end_reason="blocked", version=F("version") + 1
+    )
+    written = add_blocks(group, rows, by=by)
+    return Blocked(written, (), len(rows), len(leaving))
+
+
+def add_blocks(group: LicenseGroup, rows: list[LicenseGroupMember], *, by: Actor) -> int:
+    """List members of a locked group who no longer hold User; return how many entries are new."""
+    listed = LicenseRoleBlock.objects.filter(tenant_id=group.tenant_id, group_id=group.pk)
+    known = set(listed.filter(address_key__in=[row.address_key for row in rows]).values_list("address_key", flat=True))
+    new = [row for row in rows if row.address_key not in known]
+    accounts = {row.address_key: (row.user_id, row.roles) for row in new}
+    pairs = [(row.address, row.address_key) for row in new]
+    return _write_blocks(group, pairs, accounts=accounts, by=by, tells=group.tells_blocked)
+
+
+def _write_blocks(group, pairs, *, accounts, by, tells):
+    if not pairs:
+        return 0
+    now = timezone.now()
+    blocks = LicenseRoleBlock.objects.bulk_create(
+        [
+            LicenseRoleBlock(
+                tenant_id=group.tenant_id,
+                group_id=group.pk,
+                address=address,
+                address_key=key,
+                user_id=accounts.get(key, (None, ""))[0],
+                created_at=now,
+                created_by=by.name[:200],
+                mail_state=MailState.PENDING if tells else "",
+            )
+            for address, key in pairs
+        ]
+    )
+    tell(
+        "license.blocked",
+        group,
+        blocks,
+        by=by,
+        labels={"after": role_names(False, True)},
+        own=lambda row: {"before": accounts.get(row.address_key, (None, ""))[1] or "–"},
+    )
+    return len(blocks)
+
+
+def _accounts(keys):
+    """Return {key: (account, "")} of verified addresses: an account is blocked by any of them (LG-126)."""
+    found = User.objects.filter(email_key__in=list(keys)).values_list("email_key", "id")
+    return {key: (user_id, "") for key, user_id in found}
+
+
+def active_admins(group: LicenseGroup):
+    """Return the addresses of the group's Admins, for what they have to be told."""
+    return active(group).filter(is_admin=True).values_list("address", flat=True)

@@ -1,0 +1,162 @@
+"""Verbs of a license group's own settings: name, switches, mail domain (LG-158 to LG-163)."""
+
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.addresses import domain_of
+from accounts.models import User
+from audit.actions import Actor, record
+from config.errors import Conflict, Refused
+from licensing.actions.rules import check_admin, lock_group
+from licensing.models import GroupDomain, LicenseGroup, MailState
+
+# Mailboxes that anybody can have: a domain of one of them says nothing about who somebody works for (LG-161).
+PUBLIC_DOMAINS = frozenset({
+    "aol.com", "bluewin.ch", "comcast.net", "duck.com", "email.com", "fastmail.com", "freenet.de", "gmail.com",
+    "gmx.at", "gmx.ch", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hey.com", "hotmail.co.uk",
+    "hotmail.com", "hotmail.de", "hotmail.fr", "icloud.com", "inbox.lv", "libero.it", "live.com", "live.de",
+    "mac.com", "mail.com", "mail.ru", "me.com", "msn.com", "naver.com", "orange.fr", "outlook.com", "outlook.de",
+    "pm.me", "posteo.de", "proton.me", "protonmail.com", "qq.com", "rambler.ru", "seznam.cz", "t-online.de",
+    "tutanota.com", "web.de", "yahoo.co.jp", "yahoo.co.uk", "yahoo.com", "yahoo.de", "yandex.com", "yandex.ru",
+    "zoho.com", "126.com", "163.com",
+})  # fmt: skip
+
+
+@transaction.atomic
+def change_settings(
+    *,
+    tenant_id: UUID,
+    group_id: UUID,
+    version: int,
+    name: str,
+    auto_assign_users: bool,
+    auto_assign_devices: bool,
+    tells_blocked: bool,
+    by: Actor,
+) -> LicenseGroup:
+    """Change name and switches; open with an expired licence, too (LG-28). Raises Conflict for a stale page."""
+    group = lock_group(tenant_id, group_id)
+    check_admin(group, by)
+    _check_version(group, version)
+    name = " ".join(name.split())
+    if not 0 < len(name) <= 100:
+        raise Refused(_("A name has 1 to 100 characters."), field="name", code="name")
+    wanted = {
+        "name": name,
+        "auto_assign_users": auto_assign_users,
+        "auto_assign_devices": auto_assign_devices,
+        "tells_blocked": tells_blocked,
+    }
+    changes = {key: [getattr(group, key), value] for key, value in wanted.items() if getattr(group, key) != value}
+    if not changes:
+        return group
+    for key, value in wanted.items():
+        setattr(group, key, value)
+    group.version += 1
+    group.save(update_fields=[*wanted, "name_key", "version"])
+    words = [f"{key}: {before} → {after}" for key, (before, after) in changes.items()]
+    _tell("licensegroup.changed", group, by, {"changes": words})
+    return group
+
+
+@transaction.atomic
+def ask_domain(
+    *, tenant_id: UUID, group_id: UUID, domain: str, address: tuple[str, str] | None, by: Actor
+) -> GroupDomain:
+    """Set the group's mail domain: valid at once where it is the Admin's own, else by a link mailed into it (LG-161).
+
+    domain: as `accounts.addresses.read_domain` returns it; address: (address, key) in that domain, or None where none is
+    needed. Raises Refused for public domains and foreign addresses, Conflict where another group has it (LG-162).
+    """
+    group = lock_group(tenant_id, group_id)
+    check_admin(group, by)
+    if domain in PUBLIC_DOMAINS:
+        raise Refused(_("%(domain)s is open to everybody.") % {"domain": domain}, field="domain", code="public-domain")
+    _check_unique(group, domain)
+    mine = User.objects.filter(pk=by.user_id) if by.user_id else User.objects.none()
+    own = mine.values_list("email_key", flat=True).first()
+    is_own = bool(own) and domain_of(own) == domain
+    if not is_own and (address is None or domain_of(address[1]) != domain):
+        raise Refused(
+            _("Enter an address of %(domain)s that can open the link.") % {"domain": domain},
+            field="address",
+            code="domain-address",
+        )
+    now = timezone.now()
+    before = GroupDomain.objects.filter(tenant_id=tenant_id, group_id=group_id).first()
+    row = before or GroupDomain(tenant_id=tenant_id, group_id=group_id, generation=0)
+    row.domain, row.asked_at, row.generation = domain, now, row.generation + 1
+    row.asked_of = address[0] if address and not is_own else ""
+    row.validated_at, row.mail_state = (now, "") if is_own else (None, MailState.PENDING)
+    _save(row, domain)
+    _tell("licensegroup.domain-validated" if is_own else "licensegroup.domain-asked", group, by, {"domain": domain})
+    return row
+
+
+@transaction.atomic
+def confirm_domain(*, tenant_id: UUID, pair: tuple[UUID, int] | None, by: Actor) -> GroupDomain:
+    """Validate the domain by the link that was mailed into it; raises Refused "dead" for every other link."""
+    asked = GroupDomain.objects.select_for_update(no_key=True).filter(tenant_id=tenant_id, validated_at=None)
+    row = asked.filter(pk=pair[0], generation=pair[1]).first() if pair else None
+    if row is None:
+        raise Refused(_("This link is no longer valid."), code="dead")
+    group = lock_group(tenant_id, row.group_id)
+    _check_unique(group, row.domain)
+    row.validated_at = timezone.now()
+    _save(row, row.domain)
+    _tell("licensegroup.domain-validated", group, by, {"domain": row.domain})
+    return row
+
+
+@transaction.atomic
+def drop_domain(*, tenant_id: UUID, group_id: UUID, by: Actor) -> None:
+    """Take the group's mail domain away; members stay."""
+    group = lock_group(tenant_id, group_id)
+    check_admin(group, by)
+    row = GroupDomain.objects.filter(tenant_id=tenant_id, group_id=group_id).first()
+    if row:
+        row.delete()
+        _tell("licensegroup.domain-dropped", group, by, {"domain": row.domain})
+
+
+def _check_unique(group, domain):
+    taken = GroupDomain.objects.filter(tenant_id=group.tenant_id, domain=domain, validated_at__isnull=False)
+    if taken.exclude(group_id=group.pk).exists():
+        raise _taken(domain)
+
+
+def _taken(domain):
+    return Conflict(
+        _("%(domain)s belongs to another license group of this organisation.") % {"domain": domain},
+        field="domain",
+        code="domain-taken",
+    )
+
+
+def _save(row, domain):
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        raise _taken(domain) from None
+
+
+def _check_version(group, version):
+    if group.version != version:
+        raise Conflict(
+            _("Somebody changed these settings after you opened the page. Look at them and decide again."), code="stale"
+        )
+
+
+def _tell(verb, group, by, labels):
+    record(
+        verb,
+        tenant_id=group.tenant_id,
+        by=by,
+        subject=group,
+        license_group_id=group.pk,
+        labels={"license_group": group.name, **labels},
+    )

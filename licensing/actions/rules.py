@@ -1,0 +1,155 @@
+"""What every verb asks: the group's lock, rows as the page showed them, blocks, places elsewhere, events."""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from audit.actions import Actor, record, record_rows
+from audit.models import Channel
+from config.errors import Conflict, Refused
+from licensing.models import LicencePlace, LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus
+
+MOST_ROWS = 5000  # of one request; more is refused with the number (architecture, "The way of a bulk task")
+
+
+def lock_group(tenant_id: UUID, group_id: UUID) -> LicenseGroup:
+    """Return the license group with its row locked until the end of the transaction.
+
+    FOR NO KEY UPDATE: foreign keys of others' rows still see the group, two changes of its seats wait for each other.
+    """
+    return LicenseGroup.objects.select_for_update(no_key=True).get(tenant_id=tenant_id, pk=group_id)
+
+
+def check_admin(group: LicenseGroup, by: Actor) -> None:
+    """Raise PermissionDenied unless `by` is an Admin of the group at this moment (UM-34), or the server itself."""
+    if by.id is None and by.channel in (Channel.COMMAND, Channel.WORKER):
+        return
+    admins = active(group).filter(is_admin=True, user_id=by.user_id)
+    if by.user_id is None or not admins.exists():
+        raise PermissionDenied("licensing.change")
+
+
+def check_license(group: LicenseGroup) -> None:
+    """Raise Refused where the licence has expired: nothing can be edited then but the settings (LG-28)."""
+    if group.expires_at and group.expires_at <= timezone.now():
+        raise Refused(
+            _("The licence of %(group)s has expired. Nothing can be changed until it is renewed.")
+            % {"group": group.name},
+            code="license-expired",
+        )
+
+
+def active(group: LicenseGroup):
+    """Return the active members of the group."""
+    return LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, group_id=group.pk, status=MemberStatus.ACTIVE)
+
+
+def current(group: LicenseGroup, shown: Mapping[UUID, int]) -> list[LicenseGroupMember]:
+    """Return the rows as they are now, in the order of their addresses.
+
+    `shown`: {member: version} of the page. Raises Conflict where one is gone or was changed since, Refused for too many.
+    """
+    if len(shown) > MOST_ROWS:
+        raise Refused(
+            _("%(count)s rows are too many for one step: at most %(most)s. Narrow the selection.")
+            % {"count": len(shown), "most": MOST_ROWS},
+            code="too-many",
+        )
+    rows = list(
+        LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, group_id=group.pk, pk__in=list(shown))
+        .exclude(status=MemberStatus.ENDED)
+        .order_by("address_key", "pk")
+    )
+    if len(rows) != len(shown):
+        gone = len(shown) - len(rows)
+        raise Conflict(
+            ngettext(
+                "%(count)s of the selected rows is gone. Nothing was done; select again.",
+                "%(count)s of the selected rows are gone. Nothing was done; select again.",
+                gone,
+            )
+            % {"count": gone},
+            code="member-gone",
+        )
+    stale = [row for row in rows if row.version != shown[row.pk]]
+    if stale:
+        raise Conflict(
+            _(
+                "Somebody changed what you selected after you opened this page. Nothing was done; look and decide again."
+            ),
+            code="stale",
+            changes=[
+                (row.address, _("as the page showed it"), f"{row.get_status_display()}: {row.roles}")
+                for row in stale[:10]
+            ],
+        )
+    return rows
+
+
+def blocked_among(
+    group: LicenseGroup, keys: Iterable[str], user_ids: Iterable[UUID] = ()
+) -> tuple[set[str], set[UUID]]:
+    """Return which of these address keys and accounts are on the group's block list (LG-126)."""
+    found = LicenseRoleBlock.objects.filter(tenant_id=group.tenant_id, group_id=group.pk).filter(
+        Q(address_key__in=list(keys)) | Q(user_id__in=[pk for pk in user_ids if pk])
+    )
+    rows = list(found.values_list("address_key", "user_id"))
+    return {key for key, _user in rows}, {user for _key, user in rows if user}
+
+
+def placed_elsewhere(user_ids: Iterable[UUID]) -> set[UUID]:
+    """Return which accounts hold the role User in some license group of any organisation (LG-17)."""
+    return set(LicencePlace.objects.filter(user_id__in=list(user_ids)).values_list("user_id", flat=True))
+
+
+def check_free(group: LicenseGroup, needed: int) -> None:
+    """Raise Refused where the group has fewer free seats than needed; the group must be locked (LG-06, LG-87)."""
+    missing = needed - group.free
+    if needed and missing > 0:
+        raise Refused(
+            ngettext(
+                "%(group)s has too few free licences: %(missing)s is missing.",
+                "%(group)s has too few free licences: %(missing)s are missing.",
+                missing,
+            )
+            % {"group": group.name, "missing": missing},
+            field="is_user",
+            code="no-seat",
+        )
+
+
+def tell(verb: str, group: LicenseGroup, rows: list, *, by: Actor, labels: dict, own=None) -> None:
+    """Write one event per row, below one for all of them where there are several (decision 31).
+
+    rows: members or blocks; own: row -> labels of its own besides the address.
+    """
+    if not rows:
+        return
+    shared = {"license_group": group.name, **labels}
+    parent = None
+    if len(rows) > 1:
+        addresses = [row.address for row in rows[:20]] + (["…"] if len(rows) > 20 else [])
+        parent = record(
+            f"{verb}-many",
+            tenant_id=group.tenant_id,
+            by=by,
+            subject=group,
+            license_group_id=group.pk,
+            count=len(rows),
+            labels=shared | {"count": len(rows), "addresses": addresses},
+        )
+    record_rows(
+        verb,
+        tenant_id=group.tenant_id,
+        by=by,
+        rows=[(row.pk, None, {"address": row.address, **(own(row) if own else {})}) for row in rows],
+        subject_type=rows[0]._meta.model_name,
+        license_group_id=group.pk,
+        parent_id=parent.pk if parent else None,
+        labels=shared,
+    )

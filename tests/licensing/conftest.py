@@ -1,0 +1,51 @@
+"""A license group of acme: Alice owns it, Erin is Admin, Frank is User; one of globex that Charlie owns."""
+
+import pytest
+
+from tests import factories
+from tests.licensing import people
+
+
+@pytest.fixture
+def anna(acme):
+    """The owner: Admin, no User."""
+    return people.person(acme, "Anna Ahlers")
+
+
+@pytest.fixture
+def erin(acme):
+    return people.person(acme, "Erin Egger")
+
+
+@pytest.fixture
+def frank(acme):
+    return people.person(acme, "Frank Fuchs")
+
+
+@pytest.fixture
+def group(acme, anna):
+    """Five seats, nobody on them."""
+    return people.license_group(acme, anna)
+
+
+@pytest.fixture
+def owner(acme, group, anna):
+    return people.row_of(acme, group, "anna@acme.test")
+
+
+@pytest.fixture
+def admin(acme, group, erin):
+    """Erin: Admin only."""
+    return people.join(acme, group, erin, is_user=False, is_admin=True)
+
+
+@pytest.fixture
+def user(acme, group, frank):
+    """Frank: User only."""
+    return people.join(acme, group, frank)
+
+
+@pytest.fixture
+def by(group, anna):
+    """The owner acts."""
+    return factories.actor(anna)

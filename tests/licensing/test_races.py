@@ -1,0 +1,224 @@
+"""Thirty-two at once for the last seat, through every pair of ways to it: exactly one wins, every time (LG-144)."""
+
+import threading
+from itertools import combinations_with_replacement
+
+import pytest
+from django.db import connections
+
+from config.errors import Refused
+from licensing.actions.admission import accept, auto_assign
+from licensing.actions.blocks import block_members, unblock
+from licensing.actions.groups import ask_domain
+from licensing.actions.invitations import invite
+from licensing.actions.members import set_roles
+from licensing.actions.operator import change_purchase
+from licensing.models import LicenseGroupMember, LicenseRoleBlock
+from tests import factories
+from tests.conftest import DEEP
+from tests.licensing import people
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
+PARALLEL = 32 if DEEP else 8
+ROUNDS = 200 if DEEP else 1
+
+
+class Door:
+    """A license group with so many seats free, and what each way to a seat needs."""
+
+    def __init__(self, world, anna, number, *, seats=5, used=4):
+        self.world, self.number = world, number
+        self.anna, self.by = anna, factories.actor(anna)
+        self.group = people.license_group(world, anna, seats=seats, name=f"Group {number}")
+        self.count = 0
+        for _ in range(used):
+            people.join(world, self.group, self.somebody())
+
+    def jobs(self, pair):
+        """Return the jobs of two ways by turns; the domain comes last, or it would admit whoever is invited."""
+        jobs = [WAYS[pair[place % 2]](self) for place in range(PARALLEL)]
+        if "auto-assign" in pair:
+            with self.world.context():
+                ask_domain(domain=f"{self.world.slug}.test", address=None, by=self.by, **self.where())
+        return jobs
+
+    def somebody(self):
+        self.count += 1
+        return people.person(self.world, f"p{self.number}x{self.count} Muster")
+
+    def where(self):
+        return {"tenant_id": self.world.pk, "group_id": self.group.pk}
+
+    def invited(self, person):
+        address = people.address_of(person, self.world)
+        with self.world.context():
+            invite(addresses=[(address, address)], is_user=True, is_admin=False, by=self.by, **self.where())
+        return people.row_of(self.world, self.group, address)
+
+    def acceptance(self, *, leaving=False):
+        person = self.somebody()
+        if leaving:
+            other = people.license_group(self.world, self.anna, name=f"Other {self.number}-{self.count}")
+            people.join(self.world, other, person)
+        row, by = self.invited(person), factories.actor(person)
+
+        def run():
+            accept(
+                tenant_id=self.world.pk,
+                pair=(row.pk, 1),
+                user=person.user,
+                membership=person,
+                first_name="First",
+                last_name="Last",
+                leave_other=leaving,
+                by=by,
+            )
+
+        return run
+
+    def role_edit(self, number=1):
+        rows = [
+            people.join(self.world, self.group, self.somebody(), is_user=False, is_admin=True) for _ in range(number)
+        ]
+        shown = people.shown(*rows)
+        return lambda: set_roles(shown=shown, is_user=True, is_admin=True, by=self.by, **self.where())
+
+    def auto_assigned(self):
+        person = self.somebody()
+        by = factories.actor(person)
+
+        def run():
+            if auto_assign(membership=person, by=by) is None:
+                raise Refused("no seat", code="no-seat")
+
+        return run
+
+    def unblocked(self):
+        row = people.join(self.world, self.group, self.somebody(), is_user=False, is_admin=True)
+        with self.world.context():
+            block = LicenseRoleBlock.objects.create(
+                tenant=self.world.tenant,
+                group_id=self.group.pk,
+                address=row.address,
+                address_key=row.address_key,
+                created_at=row.added_at,
+                created_by="test",
+            )
+
+        def run():
+            unblock(block_ids=[block.pk], by=self.by, **self.where())
+            set_roles(shown=people.shown(row), is_user=True, is_admin=True, by=self.by, **self.where())
+
+        return run
+
+    def owner_takes_user(self):
+        owner = people.row_of(self.world, self.group, people.address_of(self.anna, self.world))
+        return lambda: set_roles(shown=people.shown(owner), is_user=True, is_admin=True, by=self.by, **self.where())
+
+    def seats_lowered(self):
+        def run():
+            change_purchase(
+                tenant_id=self.world.pk,
+                group_id=self.group.pk,
+                version=self.group.version,
+                purchase=people.purchase(5),
+                by=people.OLGA,
+            )
+
+        return run
+
+
+WAYS = {
+    "acceptance": Door.acceptance,
+    "acceptance that leaves another group": lambda door: door.acceptance(leaving=True),
+    "role edit": Door.role_edit,
+    "bulk role edit": Door.role_edit,
+    "auto-assign": Door.auto_assigned,
+    "unblock and edit": Door.unblocked,
+    "owner takes User": Door.owner_takes_user,
+}
+PAIRS = list(combinations_with_replacement(WAYS, 2))
+
+
+def at_once(world, jobs):
+    """Run the jobs in threads that start together; return what each raised, or None."""
+    barrier, outcomes = threading.Barrier(len(jobs)), [None] * len(jobs)
+
+    def work(place, job):
+        try:
+            barrier.wait(20)
+            with world.context():
+                job()
+        except Exception as error:  # noqa: BLE001 - the test looks at what came
+            outcomes[place] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return outcomes
+
+
+@pytest.mark.spec("LG-144", "LG-143", "LG-06")
+@pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
+def test_of_all_who_want_the_last_seat_at_once_exactly_one_gets_it(acme, anna, pair):
+    for number in range(ROUNDS):
+        door = Door(acme, anna, number)
+        outcomes = at_once(acme, door.jobs(pair))
+        assert strange(outcomes) == []
+        assert people.used(acme, door.group) == 5
+        assert outcomes.count(None) == 1
+        forget(acme)
+
+
+def strange(outcomes):
+    """Return what no verb may raise."""
+    return [error for error in outcomes if error is not None and not isinstance(error, Refused)]
+
+
+@pytest.mark.spec("LG-139", "LG-143")
+@pytest.mark.parametrize("way", WAYS)
+def test_seats_are_lowered_or_given_but_never_both(acme, anna, way):
+    for number in range(ROUNDS):
+        door = Door(acme, anna, number, seats=10, used=5)
+        jobs = [job if place % 2 else door.seats_lowered() for place, job in enumerate(door.jobs((way, way)))]
+        outcomes = at_once(acme, jobs)
+        assert strange(outcomes) == []
+        group = people.fresh(acme, door.group)
+        lowered, given = outcomes[::2].count(None), outcomes[1::2].count(None)
+        assert (group.seats, group.used) in ([(5, 5)] if lowered else [(10, 5 + given)])
+        assert lowered + given >= 1
+        assert not (lowered and given)
+        forget(acme)
+
+
+def forget(world):
+    with world.context():
+        LicenseGroupMember.objects.filter(is_owner=False).delete()
+
+
+@pytest.mark.spec("LG-144")
+def test_two_hundred_acceptances_of_half_as_many_seats_fill_exactly_those(acme, anna):
+    wanted = 200 if DEEP else 20
+    door = Door(acme, anna, 0, seats=wanted // 2, used=0)
+    jobs = [door.acceptance() for _ in range(wanted)]
+    outcomes = []
+    for start in range(0, wanted, 20):
+        outcomes += at_once(acme, jobs[start : start + 20])
+    assert outcomes.count(None) == wanted // 2
+    assert {getattr(error, "code", error) for error in outcomes if error} == {"no-seat"}
+    assert people.used(acme, door.group) == wanted // 2
+
+
+def test_two_who_change_the_same_member_are_told_apart(acme, group, user, by):
+    shown = people.shown(user)
+    where = {"tenant_id": acme.pk, "group_id": group.pk, "shown": shown, "by": by}
+    outcomes = at_once(
+        acme,
+        [lambda: set_roles(is_user=True, is_admin=True, **where), lambda: block_members(**where)],
+    )
+    assert outcomes.count(None) == 1
+    assert [error.code for error in outcomes if error] in (["stale"], ["member-gone"])
