@@ -23,12 +23,6 @@ from personalization.models import (
 )
 
 
-def visible_groups(rights, tenant_id):
-    """Return the personalization groups in which the person may work on one user at a time (spec 2.1 rule 5)."""
-    groups = PersonalizationGroup.objects.filter(tenant_id=tenant_id)
-    return groups if rights.is_primary else groups.filter(pk__in=rights.groups)
-
-
 def administered_groups(rights, tenant_id):
     """Return the groups in which the person may work on many users (spec 2.2 may_multi)."""
     groups = PersonalizationGroup.objects.filter(tenant_id=tenant_id)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.actions import Actor
 from config.errors import Conflict, Refused
-from licensing.actions.rules import MOST_ROWS, active, check_admin, check_license, current, lock_group, tell
+from licensing.actions.rules import MOST_ROWS, check_admin, check_license, current, lock_group, tell
 from licensing.models import (
     LicenseGroup,
     LicenseGroupMember,
@@ -167,8 +167,3 @@ def _accounts(keys):
     """Return {key: (account, "")} of verified addresses: an account is blocked by any of them (LG-126)."""
     found = User.objects.filter(email_key__in=list(keys)).values_list("email_key", "id")
     return {key: (user_id, "") for key, user_id in found}
-
-
-def active_admins(group: LicenseGroup):
-    """Return the addresses of the group's Admins, for what they have to be told."""
-    return active(group).filter(is_admin=True).values_list("address", flat=True)

@@ -19,7 +19,7 @@ from licensing.actions.admission import (
 )
 from licensing.actions.blocks import block_addresses
 from licensing.actions.groups import ask_domain, change_settings
-from licensing.actions.invitations import invite
+from licensing.actions.invitations import invite, note_seat_wanted
 from licensing.models import LicencePlace, LicenseGroupMember, LicenseRoleBlock, MemberStatus
 from tests import factories
 from tests.licensing import people
@@ -124,6 +124,10 @@ def test_without_a_free_seat_the_invitation_stays_with_its_time(acme, anna, fran
     assert code_of(lambda: take(acme, row, ida)) == "no-seat"
     after = people.fresh(acme, row)
     assert (after.status, after.expires_at) == (MemberStatus.PENDING, row.expires_at)
+    assert after.seat_wanted_at is None
+    with acme.context():
+        note_seat_wanted(row=row)
+    assert people.fresh(acme, row).seat_wanted_at
 
 
 def test_an_admins_invitation_needs_no_seat(acme, anna, frank, ida, by):
