@@ -112,17 +112,17 @@ def main() -> int:
         for name in chosen:
             say(f"{name} at size {options.size}")
             results += frame.run(name, bench, say)
-    figures = {
-        "machine": machine(),
-        "seed": frame.SEED,
-        "git": commit(),
-        "size": options.size,
-        "seconds": round(time.monotonic() - started),
-        "sentinel": frame.sentinel_summary(),
-        "benchmarks": [result.to_json() for result in results],
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(figures, indent=1, default=str) + "\n")
+            figures = {
+                "machine": machine(),
+                "seed": frame.SEED,
+                "git": commit(),
+                "size": options.size,
+                "seconds": round(time.monotonic() - started),
+                "sentinel": frame.sentinel_summary(),
+                "benchmarks": [result.to_json() for result in results],
+            }  # after each of them: what was measured stays, whatever the next one does
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps(figures, indent=1, default=str) + "\n")
     say("")
     say(report.table(figures))
     if options.report:

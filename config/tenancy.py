@@ -13,17 +13,17 @@ def tenant_context(tenant_id, user_id=None):
     """Open a transaction in which row-level security shows the rows of one tenant.
 
     `tenant_id` and `user_id` are UUIDs; the user's own memberships stay readable. Contexts nest: SET LOCAL survives the
-    release of a savepoint, so the outer values are put back.
+    release of a savepoint, so the outer values are put back. Where there is none, the end of the transaction does that.
     """
     with transaction.atomic():
+        is_nested, outer = bool(connection.savepoint_ids), []
         with connection.cursor() as cursor:
-            outer: list[str] = ["", ""]
-            if len(connection.savepoint_ids):
+            if is_nested:
                 cursor.execute(_READ)
                 outer = [value or "" for value in cursor.fetchone()]
             cursor.execute(_SET, [str(tenant_id or ""), str(user_id or "")])
         yield
-        if not connection.needs_rollback:
+        if is_nested and not connection.needs_rollback:
             with connection.cursor() as cursor:
                 cursor.execute(_SET, outer)
 

@@ -166,8 +166,8 @@ def test_pages_are_served_again_after_the_web_server_was_killed(stack):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_postgresql_that_stopped_comes_back_while_pages_answer_503(stack, folder, number):
+    eventually(lambda: stack.get("/readyz")[0] == 200)  # the web server of another test may still be coming back
     first, web, worker = postmaster(folder), stack.service("granian"), stack.service("celery -A config worker")
-    eventually(lambda: stack.get("/readyz")[0] == 200)
     os.kill(first, number)
     eventually(lambda: not lives(first))
     answers = []
