@@ -5,7 +5,7 @@ from functools import cache
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -54,6 +54,37 @@ def create_local_user(*, tenant_id, login, name, password, by):
             code="login-taken",
         )
     user = User(display_name=name)
+    _set_password(user, password)
+    user.save(force_insert=True)
+    membership = Membership(tenant_id=tenant_id, user=user, login=login, name=name, source=Source.LOCAL)
+    membership.save(force_insert=True)
+    labels = {"person": _named(membership), "source": Source.LOCAL.value}
+    record("membership.created", tenant_id=tenant_id, by=by, subject=membership, labels=labels)
+    return membership
+
+
+@transaction.atomic
+def register_local(*, tenant_id, address, key, name, password, by):
+    """Create the account of somebody whose address a mailed link has just proved, and return the User (decision 26).
+
+    address: as it is written to; key: what is compared. The membership is made by the invitation. Raises Refused (weak
+    password) and Conflict (the address belongs to an account already).
+    """
+    if User.objects.filter(email_key=key).exists():
+        raise Conflict(_("This address has an account already. Sign in with it."), code="address-taken")
+    user = User(display_name=name.strip()[:200], email=address, email_key=key)
+    _set_password(user, password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:  # registered twice at once
+        raise Conflict(_("This address has an account already. Sign in with it."), code="address-taken") from None
+    labels = {"person": user.display_name, "address": address}
+    record("account.registered", tenant_id=tenant_id, by=by, subject=user, labels=labels)
+    return user
+
+
+def _set_password(user, password):
     if not password.strip() or "\0" in password:
         raise Refused(_("A password is needed."), field="password", code="password")
     try:
@@ -61,12 +92,6 @@ def create_local_user(*, tenant_id, login, name, password, by):
     except ValidationError as error:
         raise Refused(" ".join(error.messages), field="password", code="password") from None
     user.set_password(password)
-    user.save(force_insert=True)
-    membership = Membership(tenant_id=tenant_id, user=user, login=login, name=name, source=Source.LOCAL)
-    membership.save(force_insert=True)
-    labels = {"person": _named(membership), "source": Source.LOCAL.value}
-    record("membership.created", tenant_id=tenant_id, by=by, subject=membership, labels=labels)
-    return membership
 
 
 @transaction.atomic
@@ -153,6 +178,17 @@ def unlock(*, membership, by):
         labels = {"person": _named(membership)}
         record("account.unlocked", tenant_id=tenant_id, by=by, subject=membership, labels=labels)
     return bool(unlocked)
+
+
+@transaction.atomic
+def set_operator(*, membership, is_operator, by):
+    """Make the account of a member a platform operator, or end that; returns whether anything changed (decision 27)."""
+    changed = User.objects.filter(pk=membership.user_id, is_operator=not is_operator).update(is_operator=is_operator)
+    if changed:
+        verb = "operator.appointed" if is_operator else "operator.dismissed"
+        labels = {"person": _named(membership)}
+        record(verb, tenant_id=membership.tenant_id, by=by, subject=membership, labels=labels)
+    return bool(changed)
 
 
 @transaction.atomic

@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 from config.errors import Refused
 
 LONGEST = 254  # RFC 5321, 4.5.3.1.3
-_looks_right = EmailValidator()
+LONGEST_LOCAL = 64  # RFC 5321, 4.5.3.1.1
+_looks_right = EmailValidator(allowlist=[])  # no mailbox of this very machine
+_ALIKE = {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE"}  # scripts with letters that look like each other's
 
 
 def read_address(text):
@@ -21,7 +23,9 @@ def read_address(text):
     """
     address = text.strip()
     local, _at, domain = address.rpartition("@")
-    if imitation := next((character for character in local if _imitates(character)), None):
+    imitation = next((character for character in f"{local}{domain}" if _imitates(character)), None)
+    imitation = imitation or next((label for label in (local, *domain.split(".")) if _mixes(label)), None)
+    if imitation:
         raise Refused(
             _("%(address)s holds “%(letter)s”, which only looks like another letter. Type the address by hand.")
             % {"address": address[:LONGEST], "letter": imitation},
@@ -34,8 +38,8 @@ def read_address(text):
         raise Refused(
             _("“%(text)s” is no mail address.") % {"text": address[:LONGEST]}, code="address-invalid"
         ) from None
-    if len(address) > LONGEST or len(host) + len(local) + 1 > LONGEST:
-        raise Refused(_("A mail address has at most 254 characters."), code="address-long")
+    if len(address) > LONGEST or len(host) + len(local) + 1 > LONGEST or len(local) > LONGEST_LOCAL:
+        raise Refused(_("A mail address has at most 254 characters, 64 of them before the @."), code="address-long")
     return address, f"{unicodedata.normalize('NFKC', local).casefold()}@{host.casefold()}"
 
 
@@ -66,3 +70,9 @@ def _imitates(character):
         return False
     folded = {unicodedata.normalize("NFKC", character).casefold(), character.upper(), character.lower()}
     return any(form.isascii() for form in folded)
+
+
+def _mixes(label):
+    """Tell whether one part of an address mixes scripts that look alike, such as a Cyrillic letter among Latin ones."""
+    words = {unicodedata.name(character, "").split(" ")[0] for character in label if character.isalpha()}
+    return len(words & _ALIKE) > 1

@@ -9,6 +9,7 @@ EVENT_TEXTS = {
     "signin.without_entry": _("signed in without an entry on User Roles"),
     "signout.succeeded": _("signed out"),
     "sessions.ended": _("ended %(sessions)s sessions of %(person)s"),
+    "account.registered": _("%(person)s registered with the address %(address)s"),
     "account.changed": _("changed the own account: %(changes)s"),
     "account.locked": _("%(person)s was locked out after %(failures)s failed sign-ins in a row"),
     "account.unlocked": _("unlocked %(person)s"),
@@ -18,6 +19,8 @@ EVENT_TEXTS = {
     "membership.groups_changed": _(
         "the directory changed the groups of %(person)s: added %(added)s; removed %(removed)s"
     ),
+    "operator.appointed": _("made %(person)s a platform operator"),
+    "operator.dismissed": _("%(person)s is no platform operator any more"),
     "tenant.created": _("created the organisation %(name)s"),
     "directory.changed": _("set the directory %(name)s: %(changes)s"),
 }
@@ -29,6 +32,7 @@ EVENT_KINDS = {  # what the filter of the audit list calls them
     "signin.without_entry": _("Signed in without a role"),
     "signout.succeeded": _("Signed out"),
     "sessions.ended": _("Sessions ended"),
+    "account.registered": _("Account registered"),
     "account.changed": _("Own account changed"),
     "account.locked": _("Account locked"),
     "account.unlocked": _("Account unlocked"),
@@ -36,6 +40,8 @@ EVENT_KINDS = {  # what the filter of the audit list calls them
     "membership.deactivated": _("Member deactivated"),
     "membership.activated": _("Member activated"),
     "membership.groups_changed": _("Directory groups changed"),
+    "operator.appointed": _("Operator appointed"),
+    "operator.dismissed": _("Operator dismissed"),
     "tenant.created": _("Organisation created"),
     "directory.changed": _("Directory changed"),
 }

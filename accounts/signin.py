@@ -21,6 +21,7 @@ from accounts.directory import CredentialsRefused, DirectoryUnavailable, Person
 from accounts.models import Membership, Source
 from accounts.origins import browser_key, name_browser, origin_of
 from accounts.people import Reading, find_or_create_member, person_actor, store_readings
+from accounts.signals import signed_in
 from accounts.throttle import Attempt
 from audit.actions import record
 from config.identifiers import text_key
@@ -173,3 +174,4 @@ def opened(*, request, membership, proof):
     labels = {"person": person, "source": proof["opened_by"], "address": origin.address}
     by = person_actor(membership, request_id=request.id)
     record("signin.succeeded", tenant_id=membership.tenant_id, by=by, subject=membership, labels=labels)
+    signed_in.send(sender=Membership, membership=membership, by=by)

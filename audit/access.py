@@ -12,8 +12,8 @@ def visible_events(rights, tenant_id, membership_id):
     """Return the events the person may read.
 
     Own events (R5); self-service events of the person's groups (R6); for administrators the events of Support Desk users
-    who share a group with them (R7, decision 9) and all events of the groups they administer (R8); for a Primary
-    Administrator everything (R9).
+    who share a group with them (R7, decision 9) and all events of the groups they administer (R8); for Admins of
+    license groups the events of those (UM-53); for a Primary Administrator everything (R9).
     """
     events = Event.objects.filter(tenant_id=tenant_id)
     if rights.is_primary:
@@ -23,6 +23,8 @@ def visible_events(rights, tenant_id, membership_id):
     if rights.admin_groups:
         readable |= Q(group_id__in=sorted(rights.admin_groups, key=str))
         readable |= Q(actor_role=SUPPORT_DESK, actor_groups__overlap=groups)
+    if rights.license_groups:
+        readable |= Q(license_group_id__in=sorted(rights.license_groups, key=str))
     return events.filter(readable)
 
 

@@ -82,7 +82,7 @@ def vacuum() -> None:
     owner = connections["owner"]
     with owner.cursor() as cursor:
         cursor.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^(personalization|roles|accounts)_'"
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^(personalization|roles|accounts|licensing)_'"
         )
         for (table,) in cursor.fetchall():
             cursor.execute(f"VACUUM (ANALYZE) {owner.ops.quote_name(table)}")

@@ -14,5 +14,7 @@ app.conf.beat_schedule = {
     "seal-events": {"task": "audit.seal_events", "schedule": 10.0},
     "reread-directories": {"task": "accounts.reread_directories", "schedule": 60.0},
     "nightly": {"task": "personalization.run_nightly", "schedule": 3600.0},
+    "send-waiting-mails": {"task": "licensing.send_waiting_mails", "schedule": 60.0},
+    "purge-expired-invitations": {"task": "licensing.purge_expired_invitations", "schedule": 3600.0},
     "count-summaries": {"task": "personalization.count_summaries", "schedule": 900.0},
 }

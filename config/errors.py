@@ -66,7 +66,7 @@ def server_error(request):
 def csrf_failure(request, reason=""):
     """Answer 403 where the form's token is missing or old; a form of our own pages can be sent again from here."""
     if resend.is_from_here(request):
-        return resend.ask(request, "errors/resend_stale.html")
+        return resend.ask(request)
     return HttpResponse(
         render_to_string("errors/403_csrf.html", {"reason": _("The form was open too long or came from elsewhere.")}),
         status=403,

@@ -86,9 +86,13 @@ class Page:
         account = {
             "label": _("My account"),
             "icon": "user-circle",
-            "url": slug and reverse("accounts:account", args=[slug]),
         }
-        self.account_items = [account] if slug else []
+        home = slug or getattr(request, "account_tenant", None)  # outside every tenant: that of the session
+        self.account_items = [account | {"url": reverse("accounts:account", args=[home])}] if home else []
+        if self.person and request.user.is_operator:
+            operator = {"label": _("License groups (operator)"), "icon": "ticket"}
+            self.account_items.append(operator | {"url": reverse("operator:license-group-list")})
+        self.chooses_language = bool(self.person and not home)
 
 
 def page_context(request):

@@ -5,7 +5,7 @@ from functools import wraps
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
@@ -14,6 +14,8 @@ from config.tenancy import streamed, tenant_context
 from config.ui import resend
 
 TASK_PANEL = "task-list"
+OPERATOR = "operator"  # declared by the pages of the platform operator (decision 27)
+ACCOUNT = "account"  # declared by pages of an account outside every tenant
 STOP_POLLING = 286  # htmx: swap as usual and ask no more
 
 
@@ -44,7 +46,7 @@ def _signed_out(request):
     """Answer without a session so that nothing typed is lost: a page leads to the sign-in, a form can be sent again."""
     address = reverse("accounts:sign-in", args=[request.tenant.slug])
     if request.method not in ("GET", "HEAD"):
-        return resend.ask(request, "errors/resend_signed_out.html", {"sign_in_url": address})
+        return resend.ask(request, sign_in_url=address)
     if request.htmx.target == TASK_PANEL:  # asks by itself, beside a form that somebody may be filling in
         return HttpResponse(status=STOP_POLLING, headers={"HX-Reswap": "none"})
     address += "?" + urlencode({"next": request.get_full_path()})
@@ -97,6 +99,62 @@ def console_view(permission, *, methods=("GET",), outside=False):
                 return _finish(request, _gate(request, permission) or view(request, **kwargs))
 
         return _declared(console, Policy(permission, tuple(methods), outside))
+
+    return decorate
+
+
+def _nobody(request):
+    """Answer without an account: a page leads to the start page, a form can be sent again after signing in there."""
+    address = reverse("accounts:start")
+    if request.method not in ("GET", "HEAD"):
+        return resend.ask(request, sign_in_url=address)
+    if request.htmx:
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address, status=303)
+
+
+def _account_pages(request, methods, permission, view, kwargs):
+    """Run a view outside every tenant for whoever is signed in with an account that may act."""
+    if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+        return method_not_allowed(methods)
+    person = request.user
+    able = person.is_authenticated and person.is_active and person.locked_at is None
+    if permission == OPERATOR and not (able and person.is_operator):
+        raise Http404
+    if not able:
+        return _nobody(request)
+    with tenant_context(None, person.pk):
+        request.enter_account()  # name, navigation, time zone and language of the account
+        response = view(request, **kwargs)
+        response.setdefault("Cache-Control", "no-store")
+        patch_vary_headers(response, ["HX-Request", "Cookie"])
+        if response.status_code >= 500:
+            transaction.set_rollback(True)
+        return response
+
+
+def person_view(*, methods=("GET",)):
+    """Make a view of the signed-in account outside every tenant, such as My Persona; others are led to the start page."""
+
+    def decorate(view):
+        @wraps(view)
+        def of_person(request, **kwargs):
+            return _account_pages(request, methods, ACCOUNT, view, kwargs)
+
+        return _declared(of_person, Policy(ACCOUNT, tuple(methods)))
+
+    return decorate
+
+
+def operator_view(*, methods=("GET",)):
+    """Make a view of the platform operator; for everybody else the address does not exist (decisions 24 and 27)."""
+
+    def decorate(view):
+        @wraps(view)
+        def of_operator(request, **kwargs):
+            return _account_pages(request, methods, OPERATOR, view, kwargs)
+
+        return _declared(of_operator, Policy(OPERATOR, tuple(methods)))
 
     return decorate
 

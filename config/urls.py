@@ -4,6 +4,8 @@ from django.urls import include, path
 
 from config import errors, health
 from config.ui.views import display
+from licensing.urls import operator_patterns
+from personalization.urls import persona_patterns
 
 urlpatterns = [
     path("healthz", health.alive, name="healthz"),
@@ -11,7 +13,10 @@ urlpatterns = [
     path("display/", display, name="display"),
     path("", include("accounts.urls")),
     path("t/<slug:tenant>/", include("roles.urls")),
+    path("t/<slug:tenant>/", include("licensing.urls")),
     path("t/<slug:tenant>/", include("personalization.urls")),
+    path("operator/", include((operator_patterns, "operator"))),
+    path("persona/", include((persona_patterns, "persona"))),
     path("t/<slug:tenant>/audit/", include("audit.urls")),
 ]
 

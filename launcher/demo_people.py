@@ -266,11 +266,26 @@ PEOPLE: dict[str, tuple[Person, ...]] = {organisation.slug: organisation.people 
 def demo_sign_ins() -> list[tuple[str, str, str, str]]:
     """Return (tenant, login, password, what this person shows) for the sign-ins that `up` prints."""
     return [
-        ("acme", "alice", DEMO_PASSWORD, "Primary Administrator: gives roles to people and directory groups"),
-        ("acme", "diana", DEMO_PASSWORD, "Administrator, by the directory group Roamkeep Administrators"),
-        ("acme", "bob", DEMO_PASSWORD, "Support Desk, by Helpdesk Finance, nested in Helpdesk All"),
+        ("acme", "alice", DEMO_PASSWORD, "Primary Administrator; owner of one license group and Admin of another"),
+        ("acme", "diana", DEMO_PASSWORD, "Administrator, by Roamkeep Administrators; owner of a license group"),
+        (
+            "acme",
+            "bob",
+            DEMO_PASSWORD,
+            "Support Desk, by Helpdesk Finance, nested in Helpdesk All; User of a license group",
+        ),
         ("acme", "frida", DEMO_PASSWORD, "Signs in but has no entry: a page says who can help"),
         ("globex", "charlie", DEMO_PASSWORD, "Primary Administrator of another tenant, which sees nothing of acme"),
+    ]
+
+
+OPERATOR = ("olga", "Olga Orlova")  # login and name; of no directory
+
+
+def local_sign_ins() -> list[tuple[str, str, str, str]]:
+    """Return the sign-ins of the demo that no directory knows, as `demo_sign_ins` does."""
+    return [
+        ("acme", OPERATOR[0], DEMO_PASSWORD, "Platform operator: license groups of all organisations, at /operator/")
     ]
 
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from launcher import project, stack
-from launcher.demo_people import demo_sign_ins
+from launcher.demo_people import demo_sign_ins, local_sign_ins
 from launcher.folders import DataFolder, chosen_folder
 from launcher.ports import LOOPBACK, free_port
 from launcher.supervisor import StopRequested, Supervisor, stop_signals
@@ -75,5 +75,6 @@ def _start(supervisor: Supervisor, folder: DataFolder, *, port: int, demo: bool,
 def print_sign_ins(address: str) -> None:
     """Print who can sign in to the demo, where and with what."""
     say("Demo sign-ins (known to everybody: never open this address to a network):")
-    rows = [(f"{address}/t/{tenant}/", login, password, role) for tenant, login, password, role in demo_sign_ins()]
+    sign_ins = [*demo_sign_ins(), *local_sign_ins()]
+    rows = [(f"{address}/t/{tenant}/", login, password, role) for tenant, login, password, role in sign_ins]
     print(table(("address", "sign-in name", "password", "who"), rows), flush=True)

@@ -5,7 +5,9 @@ seat too many whatever path wrote it (see migration 0001).
 """
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Tenant, User
 from config.schema import TenantModel, TextKeyField, reference, tenant_constraints, tenant_foreign_key
@@ -67,6 +69,8 @@ class MailState(models.TextChoices):
     FAILED = "failed", _("not sent")
 
 
+# The role is written with a capital and stays so in every language (LG-04); a user is somebody else.
+USER_ROLE, ADMIN_ROLE = pgettext_lazy("license role", "User"), pgettext_lazy("license role", "Admin")
 HIGHEST = "\U0010ffff"  # sorts behind every name
 
 
@@ -112,6 +116,9 @@ class LicenseGroupMember(TenantModel):
         output_field=models.CharField(max_length=1, db_collation="C"),
         db_persist=True,
     )  # Admin, User, "User, Admin" in the order of their texts
+    heard_at = models.GeneratedField(
+        expression=Coalesce("last_used_at", "added_at"), output_field=models.DateTimeField(), db_persist=True
+    )  # a column: under row-level security a comparison of COALESCE finds no index, because it might leak
     first_up = models.GeneratedField(
         expression=models.Case(
             models.When(first_key="", then=models.Value(HIGHEST)),
@@ -203,6 +210,16 @@ class LicenseGroupMember(TenantModel):
                 condition=models.Q(mail_state__in=["pending", "sending"]),
                 name="licensegroupmember_mail",
             ),
+            models.Index(
+                fields=["tenant", "group", "expires_at"],
+                condition=models.Q(status=MemberStatus.PENDING, is_user=True),
+                name="licensegroupmember_pending",
+            ),
+            models.Index(
+                fields=["tenant", "group", "heard_at", "id"],
+                condition=models.Q(status=MemberStatus.ACTIVE, is_user=True),
+                name="licensegroupmember_unused",
+            ),
         ]
 
     def __str__(self):
@@ -216,7 +233,7 @@ class LicenseGroupMember(TenantModel):
 
 def role_names(is_user, is_admin):
     """Return "User", "Admin", "User, Admin" or "" in the reader's language."""
-    named = [(is_user, _("User")), (is_admin, _("Admin"))]
+    named = [(is_user, USER_ROLE), (is_admin, ADMIN_ROLE)]
     return ", ".join(str(name) for holds, name in named if holds)
 
 
@@ -292,14 +309,18 @@ class LicencePlace(models.Model):
 
 
 class SeatDay(TenantModel):
-    """Seats used and bought at the end of a day (UTC); a trigger writes it with every change of either."""
+    """Seats used and bought at the end of a day (UTC); a trigger writes it with every change of either.
+
+    The operator's role may write days of the past: it brings the history of a group that comes from elsewhere.
+    """
 
     group = tenant_foreign_key(LicenseGroup)
     day = models.DateField()
     used = models.PositiveIntegerField()
     seats = models.PositiveIntegerField()
 
-    app_privileges = operator_privileges = "SELECT"
+    app_privileges = "SELECT"
+    operator_privileges = "SELECT, INSERT"
 
     class Meta:
         constraints = [

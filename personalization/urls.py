@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from personalization.views import backups, home, summary, tasks, users
+from personalization.views import backups, home, panel, persona, summary, tasks, users
 
 app_name = "personalization"
 urlpatterns = [
@@ -35,4 +35,17 @@ urlpatterns = [
     path("tasks/<uuid:pk>/cancel/", tasks.cancel, name="task-cancel"),
     path("tasks/<uuid:pk>/retry/", tasks.retry, name="task-retry"),
     path("tasks/<uuid:pk>/undo/", tasks.undo, name="task-undo"),
+]
+persona_patterns = [  # of the account: config.urls puts them outside every tenant
+    path("", persona.panel_list, name="panel-list"),
+    path("add/", persona.panel_add, name="panel-add"),
+    path("import/", persona.panel_import, name="panel-import"),
+    path("bring-back/", persona.panel_bring_back, name="panel-bring-back"),
+    path("schema.json", persona.panel_schema, name="panel-schema"),
+    path("<uuid:pk>/", panel.panel, name="panel"),
+    path("<uuid:pk>/rename/", persona.panel_rename, name="panel-rename"),
+    path("<uuid:pk>/activate/", persona.panel_activate, name="panel-activate"),
+    path("<uuid:pk>/deactivate/", persona.panel_deactivate, name="panel-deactivate"),
+    path("<uuid:pk>/delete/", persona.panel_delete, name="panel-delete"),
+    path("<uuid:pk>/export/", persona.panel_export, name="panel-export"),
 ]

@@ -14,6 +14,13 @@ class Role(models.TextChoices):
     SUPPORT_DESK = "persops.support_desk", _("Support Desk")
 
 
+class LicenseRole(models.TextChoices):
+    """Roles inside one license group (LG-05): kept on the member's row by licensing, and disjoint (C-34)."""
+
+    USER = "license.user", _("User (license)")
+    ADMIN = "license.admin", _("Admin (license)")
+
+
 SCOPED_ROLES = (Role.ADMIN, Role.SUPPORT_DESK)
 GRANT_CODENAMES = {Role.ADMIN: "administer_personalizationgroup", Role.SUPPORT_DESK: "support_personalizationgroup"}
 
@@ -21,7 +28,13 @@ GRANT_CODENAMES = {Role.ADMIN: "administer_personalizationgroup", Role.SUPPORT_D
 _SUPPORT = frozenset({"home.view", "users.view", "users.change", "audit.view", "audit.export"})
 _ADMIN = _SUPPORT | {"summary.view", "tasks.view", "tasks.submit", "tasks.change"}
 _PRIMARY = _ADMIN | {"userroles.view", "userroles.change", "tasks.change_any", "audit.verify"}
-PERMISSIONS = {Role.SUPPORT_DESK: _SUPPORT, Role.ADMIN: _ADMIN, Role.PRIMARY_ADMIN: _PRIMARY}
+PERMISSIONS = {
+    Role.SUPPORT_DESK: _SUPPORT,
+    Role.ADMIN: _ADMIN,
+    Role.PRIMARY_ADMIN: _PRIMARY,
+    LicenseRole.USER: frozenset({"licensing.own", "persona.own"}),
+    LicenseRole.ADMIN: frozenset({"licensing.own", "licensing.view", "licensing.change", "audit.view", "audit.export"}),
+}
 SIGNED_IN = frozenset({"account.own"})  # any active member of the tenant, with or without a role
 
 ROLE_TEXTS = {
@@ -43,6 +56,10 @@ PERMISSION_TEXTS = {
     "audit.view": _("read the audit trail"),
     "audit.export": _("export the audit trail"),
     "audit.verify": _("verify the audit trail"),
+    "licensing.view": _("open the license groups where the person is Admin"),
+    "licensing.change": _("invite, change and remove the members of those license groups"),
+    "licensing.own": _("see the own place in a license group, and leave it"),
+    "persona.own": _("arrange own printer panels in My Persona"),
     "home.view": _("open the home page"),
     "account.own": _("see the own account"),
 }

@@ -1,12 +1,17 @@
 """Rights travel as a value: `request.rights`, `request.actor` and the navigation, resolved once per request."""
 
+import zoneinfo
 from dataclasses import dataclass
+from functools import partial
 
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
 from audit.actions import Actor
 from roles.catalogue import Role
-from roles.navigation import navigation
+from roles.navigation import account_navigation, navigation
 from roles.rights import rights_of
 
 
@@ -43,8 +48,34 @@ def resolve(request):
     return rights
 
 
+# The place belongs to licensing; roles knows its table's name only. The organisation is the one of the session.
+_ACCOUNT_SQL = """
+SELECT EXISTS (SELECT 1 FROM licensing_licenceplace WHERE user_id = %(user)s), t.slug, t.name, t.time_zone
+FROM (SELECT) one LEFT JOIN accounts_tenant t ON t.id = %(tenant)s AND t.status = 'active'
+"""
+
+
+def enter_account(request):
+    """Prepare the shell, time zone and language of a page of the account outside every tenant. One query."""
+    person = request.user
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCOUNT_SQL, {"user": person.pk, "tenant": request.session.get("tenant_id")})
+        has_place, slug, name, zone = cursor.fetchone()
+    timezone.activate(zoneinfo.ZoneInfo(person.time_zone or zone or settings.TIME_ZONE))
+    if person.language:
+        translation.activate(person.language)
+        request.LANGUAGE_CODE = person.language
+    home = (name, slug) if slug else None
+    request.navigation = account_navigation(request, home, has_place=has_place, is_operator=person.is_operator)
+    request.shell_person = ShellPerson(person.display_name, None, lambda permission: False)
+    request.account_tenant = slug
+
+
 class RightsMiddleware:
-    """Set the lazy values; they are first read inside the tenant's context, by `console_view`."""
+    """Set the lazy values; they are first read inside the tenant's context, by `console_view`.
+
+    `request.enter_account()` is for pages outside every tenant.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -52,4 +83,5 @@ class RightsMiddleware:
     def __call__(self, request):
         request.rights = SimpleLazyObject(lambda: resolve(request))
         request.actor = SimpleLazyObject(lambda: actor_of(request))
+        request.enter_account = partial(enter_account, request)
         return self.get_response(request)

@@ -6,15 +6,16 @@ from uuid import UUID
 from django.db import connection
 
 from accounts.models import Tenant
-from roles.catalogue import GRANT_CODENAMES, PERMISSIONS, SIGNED_IN, Role
+from roles.catalogue import GRANT_CODENAMES, PERMISSIONS, SIGNED_IN, LicenseRole, Role
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One source of rights: a role, the personalization group it covers (None for all), and where it comes from.
+    """One source of rights: a role, the group it covers (None for all), and where it comes from.
 
-    `via` is the listed group's name, or "" for the person's own entry; `entry_id` and `via_id` are the keys of the
-    entry and of that group.
+    The group is a personalization group, or a license group where the role is a LicenseRole. `via` is the listed group's
+    name, or "" for the person's own entry; `entry_id` and `via_id` are the keys of the entry and of that group, and the
+    member's row and the license group for a LicenseRole.
     """
 
     role: str
@@ -26,17 +27,20 @@ class Grant:
     def gives(self, permission, group=None):
         """Say whether this source alone allows it, in `group` (an id) where one is given."""
         covers = self.role == Role.PRIMARY_ADMIN or self.group_id is not None and group in (None, self.group_id)
-        return covers and permission in PERMISSIONS[Role(self.role)]
+        return covers and permission in PERMISSIONS[self.role]
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """The effective rights of one person in one tenant. `admin_groups` and `support_groups` hold group ids; a Primary
-    Administrator has every group without naming one."""
+    """The effective rights of one person in one tenant. `admin_groups` and `support_groups` hold ids of personalization
+    groups; a Primary Administrator has every one without naming it. `license_groups` are the license groups in which
+    the person is Admin, `license_places` those where the person is User: no other role gives them (UM-E4)."""
 
     is_primary: bool = False
     admin_groups: frozenset = frozenset()
     support_groups: frozenset = frozenset()
+    license_groups: frozenset = frozenset()
+    license_places: frozenset = frozenset()
     is_member: bool = False
 
     @property
@@ -59,28 +63,39 @@ class Rights:
             return False
         if permission in SIGNED_IN:
             return True
-        if self.is_primary:
-            return permission in PERMISSIONS[Role.PRIMARY_ADMIN]
-        admin = permission in PERMISSIONS[Role.ADMIN]
-        support = permission in PERMISSIONS[Role.SUPPORT_DESK]
-        if group is not None:
-            return admin and group in self.admin_groups or support and group in self.support_groups
-        return admin and bool(self.admin_groups) or support and bool(self.support_groups)
+        if self.is_primary and permission in PERMISSIONS[Role.PRIMARY_ADMIN]:
+            return True
+        held = (
+            (Role.ADMIN, self.admin_groups),
+            (Role.SUPPORT_DESK, self.support_groups),
+            (LicenseRole.ADMIN, self.license_groups),
+            (LicenseRole.USER, self.license_places),
+        )
+        return any(
+            permission in PERMISSIONS[role] and (bool(groups) if group is None else group in groups)
+            for role, groups in held
+        )
 
 
 def aggregate(grants):
     """Return the Rights that a set of grants adds up to: order and repetition do not matter, nothing is taken away."""
     grants = list(grants)
+
+    def groups(role):
+        return frozenset(grant.group_id for grant in grants if grant.role == role and grant.group_id)
+
     return Rights(
         is_primary=any(grant.role == Role.PRIMARY_ADMIN for grant in grants),
-        admin_groups=frozenset(g.group_id for g in grants if g.role == Role.ADMIN and g.group_id),
-        support_groups=frozenset(g.group_id for g in grants if g.role == Role.SUPPORT_DESK and g.group_id),
+        admin_groups=groups(Role.ADMIN),
+        support_groups=groups(Role.SUPPORT_DESK),
+        license_groups=groups(LicenseRole.ADMIN),
+        license_places=groups(LicenseRole.USER),
         is_member=True,
     )
 
 
-# One statement over the entries and the direct grant tables (decision 3). The tables belong to personalization; roles
-# knows their names only.
+# One statement over the entries, the direct grant tables (decision 3) and the members of license groups. Those tables
+# belong to personalization and licensing; roles knows their names only.
 _SQL = """
 WITH mine AS (
     SELECT a.id, a.role, a.membership_id, a.group_id,
@@ -102,6 +117,12 @@ UNION ALL
 SELECT p.codename, o.content_object_id, mine.via, mine.id, mine.group_id FROM mine
 JOIN personalization_personalizationgroupgroupgrant o ON o.tenant_id = %(tenant)s AND o.group_id = mine.group_id
 JOIN auth_permission p ON p.id = o.permission_id
+UNION ALL
+SELECT held.role, m.group_id, g.name, m.id, g.id
+FROM licensing_licensegroupmember m
+JOIN licensing_licensegroup g ON g.tenant_id = %(tenant)s AND g.id = m.group_id
+CROSS JOIN LATERAL (VALUES (%(license_admin)s, m.is_admin), (%(license_user)s, m.is_user)) held (role, holds)
+WHERE m.tenant_id = %(tenant)s AND m.user_id = %(user)s AND m.status = 'active' AND held.holds
 """
 _ROLE_OF = {codename: role for role, codename in GRANT_CODENAMES.items()}
 
@@ -116,6 +137,8 @@ def grants_of(membership):
                 "membership": membership.pk,
                 "user": membership.user_id,
                 "primary": Role.PRIMARY_ADMIN.value,
+                "license_admin": LicenseRole.ADMIN.value,
+                "license_user": LicenseRole.USER.value,
             },
         )
         return [Grant(_ROLE_OF.get(word, word), *rest) for word, *rest in cursor.fetchall()]

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-MODULES = ("lists", "search", "permissions", "render", "isolation")
+MODULES = ("lists", "search", "permissions", "render", "isolation", "members")
 
 
 def load() -> None:

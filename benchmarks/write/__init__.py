@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-MODULES = ("snapshot", "restore", "tasks", "first", "beside")
+MODULES = ("snapshot", "restore", "tasks", "first", "beside", "licences")
 
 
 def load() -> None:

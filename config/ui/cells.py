@@ -25,6 +25,7 @@ class Column:
     kind: text, number, size (bytes), time, date, status, flag (yes/no), tags (list of texts), progress.
     fields: what the row query reads for it, by default the key; `cell` gets the first one's value.
     sort: the sort fields, or True for the column's own field; empty = not sortable.
+    sort_down: the sort fields of the falling order where they are others, such as one that keeps blanks last both ways.
     nulls: where rows without a value stand when ascending; descending is the reverse.
     choices: value -> (status kind, label), for kind "status".
     cell: own writer (value, row) -> text or Markup; text is escaped.
@@ -36,6 +37,7 @@ class Column:
     kind: str = "text"
     fields: Sequence[str] = ()
     sort: Sequence[str] | bool = ()
+    sort_down: Sequence[str] = ()
     nulls: str = "last"
     choices: Mapping[Any, tuple[str, Any]] = field(default_factory=dict)
     cell: Callable[[Any, Any], Any] | None = None

@@ -27,10 +27,10 @@ _OUTLINE = """
     document-duplicate document-text ellipsis-horizontal envelope exclamation-circle exclamation-triangle eye
     eye-slash finger-print folder folder-open funnel globe-alt hand-raised home identification inbox
     information-circle key language lifebuoy link lock-closed lock-open magnifying-glass map minus-circle moon
-    no-symbol paint-brush paper-airplane pause pencil-square play plus plus-circle power printer puzzle-piece
+    no-symbol paint-brush paper-airplane pause pencil-square phone play plus plus-circle power printer puzzle-piece
     question-mark-circle queue-list rectangle-stack rocket-launch scale server-stack shield-check
     shield-exclamation signal-slash sparkles square-3-stack-3d squares-2x2 star stop sun swatch table-cells tag
-    ticket trash user user-circle user-group user-minus user-plus users view-columns wifi window
+    ticket trash user user-circle user-group user-minus user-plus users view-columns viewfinder-circle wifi window
     wrench-screwdriver x-circle x-mark
 """
 _SOLID = """

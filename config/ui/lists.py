@@ -49,7 +49,11 @@ class RowAction:
 
 @dataclass(frozen=True)
 class BulkAction:
-    """A button of the bar that appears with a selection; it posts the selection (see config.ui.selection)."""
+    """A button of the bar that appears with a selection; it posts the selection (see config.ui.selection).
+
+    `allows(row)` tells which rows take it: a script offers the button only while every selected row does. What asks
+    without a script, and "all matching", is refused by the action itself.
+    """
 
     name: str
     label: Any
@@ -57,6 +61,7 @@ class BulkAction:
     icon: str
     danger: bool = False
     permission: str | None = None
+    allows: Callable[[Any], bool] | None = None
 
 
 class Listing:
@@ -78,6 +83,7 @@ class Listing:
     row_label = ""
     row_actions: Sequence[RowAction] = ()
     bulk_actions: Sequence[BulkAction] = ()
+    bulk_menu = False  # the bulk actions stand behind an ellipsis instead of side by side
     empty_title: Any = gettext_lazy("Nothing here yet")
     empty_text: Any = ""
     empty_icon = "inbox"
@@ -126,8 +132,9 @@ class Listing:
         by_key = {column.key: column for column in self.shown_columns() if column.sort_fields}
         if param.removeprefix("-") not in by_key:
             param = self.default_sort
-        column = by_key[param.removeprefix("-")]
-        return keyset.Order(column.key, column.sort_fields, param.startswith("-"), column.nulls)
+        column, falling = by_key[param.removeprefix("-")], param.startswith("-")
+        fields = (falling and tuple(column.sort_down)) or column.sort_fields
+        return keyset.Order(column.key, fields, falling, column.nulls)
 
     def _filtered(self, queryset, params):
         if self.filterset:
@@ -272,6 +279,7 @@ class Listing:
         cells = [(f"cell{place}", writer(column, now), index[column.read[0]]) for place, column in enumerate(columns)]
         pattern, sometimes = self._row_pattern(columns)
         name_at, target_at = index[self.row_label or columns[0].read[0]], index[self.row_target]
+        limited = [action for action, _address in self.bulk if action.allows]
         rows = []
         quoted = not isinstance(self.records[0][0], UUID | int)
         for row in self.records:
@@ -282,12 +290,14 @@ class Listing:
                 values[slot] = write(row[place], row)
             for slot, shown, button in sometimes:
                 values[slot] = button.fill(values) if shown(row) else ""
+            if limited:
+                values["allows"] = " ".join([action.name for action in limited if action.allows(row)])
             rows.append(pattern.fill(values))
         return Markup("".join(rows))
 
     def _row_pattern(self, columns):
         """Return the Pattern of a row, and (slot, shown, Pattern) of the actions that only some rows have."""
-        slots = {slot: stand_in(slot) for slot in ("key", "name", "target")}
+        slots = {slot: stand_in(slot) for slot in ("key", "name", "target", "allows")}
         sometimes, buttons = [], []
         for place, action in enumerate(self.actions):
             address = self._row_address(action.url_name)
@@ -314,6 +324,7 @@ class Listing:
             tuple(column.css for column in columns),
             Markup("").join(buttons) if buttons else None,
             f"{self.id}-bulk" if self.bulk else None,
+            any(action.allows for action, _address in self.bulk),
         )
         return Pattern(row, **slots, **filled), sometimes
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from config.ui.responses import DIALOG, fragment, page
 
+TEMPLATE = "errors/resend.html"
 MOST_KEPT = 100_000  # characters of names and values
 NEVER_KEPT = re.compile(r"passw|secret|token", re.IGNORECASE)
 
@@ -34,15 +35,16 @@ def kept_fields(request):
     return fields, is_cut
 
 
-def ask(request, template, context=None):
+def ask(request, *, sign_in_url=None):
     """Answer 403 with the reason and a form that sends the kept fields to the same address again.
 
-    With htmx the block `dialog` of the template opens over the page, so that what is typed there stays.
+    `sign_in_url`: where to sign in first, for a form that came without a session; otherwise its token was old. With htmx
+    the dialog opens over the page, so that what is typed there stays.
     """
     fields, is_cut = kept_fields(request)
-    full = {**(context or {}), "fields": fields, "is_cut": is_cut, "action": request.get_full_path()}
+    context = {"sign_in_url": sign_in_url, "fields": fields, "is_cut": is_cut, "action": request.get_full_path()}
     if not request.htmx:
-        return page(request, template, {**full, "modal": False}, status=403)
-    response = fragment(request, template, "dialog", {**full, "modal": True}, status=403)
+        return page(request, TEMPLATE, {**context, "modal": False}, status=403)
+    response = fragment(request, TEMPLATE, "dialog", {**context, "modal": True}, status=403)
     response["HX-Retarget"], response["HX-Reswap"] = f"#{DIALOG}", "innerHTML"
     return response

@@ -67,12 +67,12 @@ def done(request, url, *, message=None, changed=None):
     return _private(HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url, status=303))
 
 
-def confirm(request, *, title, consequence, verb, back, hidden=(), typed=None, danger=True, details=()):
+def confirm(request, *, title, consequence, verb, back, hidden=(), typed=None, danger=True, details=(), options=()):
     """Ask before something that is hard to take back: None once the person has confirmed, else the answer to return.
 
     consequence: one sentence; verb: the button's words ("Delete 3 users"); back: where Cancel leads;
     hidden: (name, value) pairs that the form carries on; typed: what must be typed first (a count or a name);
-    details: lines that list what is affected.
+    details: lines that list what is affected; options: (name, label) of boxes to tick, posted as "yes".
     """
     wanted = None if typed is None else str(typed)
     confirmed = request.method == "POST" and request.POST.get("confirmed") == "yes"
@@ -93,6 +93,7 @@ def confirm(request, *, title, consequence, verb, back, hidden=(), typed=None, d
         "error": error,
         "danger": danger,
         "details": tuple(details),
+        "options": [(name, label, request.POST.get(name) == "yes") for name, label in options],
         "action": request.get_full_path(),
     }
     return dialog(request, "ui/confirm.html", context, status=422 if error else 200)

@@ -8,13 +8,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.addresses import domain_of
-from accounts.models import Membership, User
-from audit.actions import Actor
+from accounts.models import Membership, Source, User
+from audit.actions import Actor, record
 from config.errors import Conflict, Refused
+from config.identifiers import text_key
 from config.tenancy import tenant_context
 from licensing.actions.invitations import make_active, split_name
-from licensing.actions.members import drop_place, end_members
-from licensing.actions.rules import active, blocked_among, check_license, lock_group, tell
+from licensing.actions.members import drop_place
+from licensing.actions.rules import active, blocked_among, check_license, end_members, lock_group, tell
 from licensing.models import (
     GroupDomain,
     LicencePlace,
@@ -98,13 +99,16 @@ def accept(
 
     `membership` is made (local, without roles) where it is missing (UM-04); the link proves an account's address that
     was not proven before. Groups are locked in id order. Raises InvitationDead, PlaceElsewhere, Refused "other-address",
-    "address-taken", "no-seat", "blocked" (the invitation ends), "deactivated".
+    "address-taken", "login-taken", "no-seat", "suspended" (LG-E7), "deactivated". Where a block leaves no role the
+    invitation ends and is returned so (LG-73).
     """
     row = live_invitation(tenant_id, pair)
     other = place_of(user.pk) if row.is_user else None
     group, other_group = _lock_both(tenant_id, row.group_id, other)
     row = live_invitation(tenant_id, pair)
     check_license(group)
+    if not User.objects.filter(pk=user.pk, is_active=True, locked_at=None).exists():
+        raise Refused(_("This account is suspended. Ask your administrator."), code="suspended")
     if membership and not membership.is_active:
         raise Refused(_("Your access to this organisation was ended. Ask your administrator."), code="deactivated")
     _prove_address(user, row)
@@ -128,18 +132,42 @@ def accept(
             code="no-seat",
         )
     if membership is None:
-        membership = Membership.objects.create(
-            tenant_id=tenant_id,
-            user=user,
-            login=row.address[:200],
-            name=f"{first_name} {last_name}".strip()[:200],
-            source="local",
-        )
+        _make_membership(tenant_id, user, row.address, f"{first_name} {last_name}".strip(), by=by)
     if mine:
         return _merge(group, row, mine, by=by)
     make_active(row, user.pk, first_name, last_name)
     tell("license.invitation-accepted", group, [row], by=by, labels={}, own=lambda one: {"after": one.roles})
     return row
+
+
+def _make_membership(tenant_id, user, address, name, *, by):
+    login = address[:200]
+    if Membership.objects.filter(tenant_id=tenant_id, login_key=text_key(login), source=Source.LOCAL).exists():
+        raise Conflict(
+            _("%(login)s signs in here with another account. Sign in with that account.") % {"login": login},
+            code="login-taken",
+        )
+    membership = Membership.objects.create(
+        tenant_id=tenant_id, user=user, login=login, name=name[:200], source=Source.LOCAL
+    )
+    labels = {"person": f"{membership.name} ({membership.login})", "source": Source.LOCAL.value}
+    record("membership.created", tenant_id=tenant_id, by=by, subject=membership, labels=labels)
+
+
+@transaction.atomic
+def end_if_blocked(*, tenant_id: UUID, pair: tuple[UUID, int], by: Actor) -> bool:
+    """End an invitation that would leave no role, for the address is blocked (LG-73); return whether it ended.
+
+    For somebody without an account yet: none is made then. The group stays locked until the end of the transaction.
+    """
+    row = live_invitation(tenant_id, pair)
+    group = lock_group(tenant_id, row.group_id)
+    row = live_invitation(tenant_id, pair)
+    keys, _users = blocked_among(group, [row.address_key])
+    if row.is_admin or not keys:
+        return False
+    _revoke(group, row, by=by)
+    return True
 
 
 def _lock_both(tenant_id, group_id, other):
@@ -191,6 +219,7 @@ def _merge(group, row, mine, *, by):
     mine.is_user, mine.is_admin = mine.is_user or row.is_user, mine.is_admin or row.is_admin
     mine.version += 1
     mine.save(update_fields=["is_user", "is_admin", "version"])
+    mine.group = group  # the caller names it after the transaction, when no row of the tenant can be read any more
     labels = {"after": mine.roles}
     tell("license.invitation-accepted", group, [mine], by=by, labels=labels, own=lambda _row: {"before": before})
     return mine

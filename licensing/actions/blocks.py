@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.actions import Actor
 from config.errors import Conflict, Refused
-from licensing.actions.rules import MOST_ROWS, check_admin, check_license, current, lock_group, tell
+from licensing.actions.rules import (
+    MOST_ROWS,
+    check_admin,
+    check_license,
+    current,
+    end_members,
+    lock_group,
+    take_user,
+    tell,
+)
 from licensing.models import (
     LicenseGroup,
     LicenseGroupMember,
@@ -31,6 +40,16 @@ class Blocked:
     already: tuple[str, ...] = ()
     lost_role: int = 0
     left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What blocking addresses does: Users who lose the role, (address, key) of others, addresses listed before."""
+
+    users: list[LicenseGroupMember]
+    others: list[tuple[str, str]]
+    already: tuple[str, ...]
+    accounts: Mapping[str, tuple[UUID, str]]
 
 
 @transaction.atomic
@@ -65,6 +84,16 @@ def block_addresses(
     group = lock_group(tenant_id, group_id)
     check_admin(group, by)
     check_license(group)
+    plan = plan_addresses(tenant_id=tenant_id, group_id=group_id, addresses=addresses)
+    if not giving_up and any(row.user_id == by.user_id for row in plan.users):
+        raise Refused(_("With this you take the role User from yourself."), code="own-rights")
+    done = _take_role(group, plan.users, by=by)
+    more = _write_blocks(group, plan.others, accounts=plan.accounts, by=by, tells=False)
+    return Blocked(done.blocked + more, plan.already, done.lost_role, done.left)
+
+
+def plan_addresses(*, tenant_id: UUID, group_id: UUID, addresses: Iterable[tuple[str, str]]) -> Plan:
+    """Return what blocking (address, key) pairs would do now (LG-127). Raises Refused with `problems` (LG-128)."""
     wanted = {key: address for address, key in addresses}
     if len(wanted) > MOST_ROWS:
         raise Refused(_("At most %(most)s addresses in one step.") % {"most": MOST_ROWS}, code="too-many")
@@ -84,13 +113,9 @@ def block_addresses(
     listed = LicenseRoleBlock.objects.filter(tenant_id=tenant_id, group_id=group_id, address_key__in=list(wanted))
     already = dict(listed.values_list("address_key", "address"))
     users = [row for row in members if row.is_user]
-    if not giving_up and any(row.user_id == by.user_id for row in users):
-        raise Refused(_("With this you take the role User from yourself."), code="own-rights")
-    done = _take_role(group, users, by=by)
     known = {row.address_key for row in users}
     others = [(address, key) for key, address in wanted.items() if key not in known and key not in already]
-    more = _write_blocks(group, others, accounts=accounts, by=by, tells=False)
-    return Blocked(done.blocked + more, tuple(already.values()), done.lost_role, done.left)
+    return Plan(users, others, tuple(already.values()), accounts)
 
 
 @transaction.atomic
@@ -112,13 +137,9 @@ def unblock(*, tenant_id: UUID, group_id: UUID, block_ids: Iterable[UUID], by: A
 
 def _take_role(group, rows, *, by):
     """Take User from active members of a locked group and list them; Admins stay, others leave (LG-104, LG-105)."""
-    staying = [row.pk for row in rows if row.is_admin]
-    leaving = [row.pk for row in rows if not row.is_admin]
-    mine = LicenseGroupMember.objects.filter(tenant_id=group.tenant_id)
-    mine.filter(pk__in=staying).update(is_user=False, version=F("version") + 1)
-    mine.filter(pk__in=leaving).update(
-        status=MemberStatus.ENDED, ended_at=timezone.now(), end_reason="blocked", version=F("version") + 1
-    )
+    leaving = [row for row in rows if not row.is_admin]
+    take_user(group, [row for row in rows if row.is_admin])
+    end_members(group, leaving, "blocked")
     written = add_blocks(group, rows, by=by)
     return Blocked(written, (), len(rows), len(leaving))
 

@@ -1,5 +1,6 @@
 """Verbs of a license group's own settings: name, switches, mail domain (LG-158 to LG-163)."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -10,8 +11,10 @@ from accounts.addresses import domain_of
 from accounts.models import User
 from audit.actions import Actor, record
 from config.errors import Conflict, Refused
-from licensing.actions.rules import check_admin, lock_group
+from licensing.actions.rules import check_admin, check_license, lock_group
 from licensing.models import GroupDomain, LicenseGroup, MailState
+
+VALID = timedelta(days=7)  # of the mailed link, as of an invitation
 
 # Mailboxes that anybody can have: a domain of one of them says nothing about who somebody works for (LG-161).
 PUBLIC_DOMAINS = frozenset({
@@ -37,9 +40,10 @@ def change_settings(
     tells_blocked: bool,
     by: Actor,
 ) -> LicenseGroup:
-    """Change name and switches; open with an expired licence, too (LG-28). Raises Conflict for a stale page."""
+    """Change name and switches. Raises Conflict for a stale page, Refused with an expired licence (LG-28)."""
     group = lock_group(tenant_id, group_id)
     check_admin(group, by)
+    check_license(group)
     _check_version(group, version)
     name = " ".join(name.split())
     if not 0 < len(name) <= 100:
@@ -73,6 +77,21 @@ def ask_domain(
     """
     group = lock_group(tenant_id, group_id)
     check_admin(group, by)
+    is_own = check_domain(group, domain, address, by=by)
+    now = timezone.now()
+    before = GroupDomain.objects.filter(tenant_id=tenant_id, group_id=group_id).first()
+    row = before or GroupDomain(tenant_id=tenant_id, group_id=group_id, generation=0)
+    row.domain, row.asked_at, row.generation = domain, now, row.generation + 1
+    row.asked_of = address[0] if address and not is_own else ""
+    row.validated_at, row.mail_state = (now, "") if is_own else (None, MailState.PENDING)
+    _save(row, domain)
+    _tell("licensegroup.domain-validated" if is_own else "licensegroup.domain-asked", group, by, {"domain": domain})
+    return row
+
+
+def check_domain(group: LicenseGroup, domain: str, address: tuple[str, str] | None, *, by: Actor) -> bool:
+    """Tell whether the domain is the Admin's own; raise what `ask_domain` raises where it cannot be the group's."""
+    check_license(group)
     if domain in PUBLIC_DOMAINS:
         raise Refused(_("%(domain)s is open to everybody.") % {"domain": domain}, field="domain", code="public-domain")
     _check_unique(group, domain)
@@ -85,25 +104,29 @@ def ask_domain(
             field="address",
             code="domain-address",
         )
-    now = timezone.now()
-    before = GroupDomain.objects.filter(tenant_id=tenant_id, group_id=group_id).first()
-    row = before or GroupDomain(tenant_id=tenant_id, group_id=group_id, generation=0)
-    row.domain, row.asked_at, row.generation = domain, now, row.generation + 1
-    row.asked_of = address[0] if address and not is_own else ""
-    row.validated_at, row.mail_state = (now, "") if is_own else (None, MailState.PENDING)
-    _save(row, domain)
-    _tell("licensegroup.domain-validated" if is_own else "licensegroup.domain-asked", group, by, {"domain": domain})
+    return is_own
+
+
+def live_domain(tenant_id: UUID, pair: tuple[UUID, int] | None) -> GroupDomain:
+    """Return the unproven domain that a link's (domain, generation) opens now, with its group, or raise Refused "dead"."""
+    asked = GroupDomain.objects.select_related("group").filter(
+        tenant_id=tenant_id, validated_at=None, asked_at__gt=timezone.now() - VALID
+    )
+    row = asked.filter(pk=pair[0], generation=pair[1]).first() if pair else None
+    if row is None:
+        raise Refused(_("This link is no longer valid."), code="dead")
     return row
 
 
 @transaction.atomic
 def confirm_domain(*, tenant_id: UUID, pair: tuple[UUID, int] | None, by: Actor) -> GroupDomain:
-    """Validate the domain by the link that was mailed into it; raises Refused "dead" for every other link."""
-    asked = GroupDomain.objects.select_for_update(no_key=True).filter(tenant_id=tenant_id, validated_at=None)
-    row = asked.filter(pk=pair[0], generation=pair[1]).first() if pair else None
-    if row is None:
-        raise Refused(_("This link is no longer valid."), code="dead")
-    group = lock_group(tenant_id, row.group_id)
+    """Validate the domain by the link that was mailed into it in the last 7 days; raises Refused "dead" for every other.
+
+    Raises Conflict where another group was faster (LG-162).
+    """
+    group = lock_group(tenant_id, live_domain(tenant_id, pair).group_id)
+    row = live_domain(tenant_id, pair)
+    check_license(group)
     _check_unique(group, row.domain)
     row.validated_at = timezone.now()
     _save(row, row.domain)
@@ -116,6 +139,7 @@ def drop_domain(*, tenant_id: UUID, group_id: UUID, by: Actor) -> None:
     """Take the group's mail domain away; members stay."""
     group = lock_group(tenant_id, group_id)
     check_admin(group, by)
+    check_license(group)
     row = GroupDomain.objects.filter(tenant_id=tenant_id, group_id=group_id).first()
     if row:
         row.delete()

@@ -13,14 +13,14 @@ from django.utils.translation import gettext as _
 from accounts.addresses import domain_of
 from accounts.models import Membership
 from audit.actions import Actor
-from config.errors import Refused
-from licensing.actions.members import end_members
+from config.errors import Conflict, Refused
 from licensing.actions.rules import (
     active,
     blocked_among,
     check_admin,
     check_license,
     current,
+    end_members,
     lock_group,
     placed_elsewhere,
     tell,
@@ -217,8 +217,14 @@ def resend(*, tenant_id: UUID, group_id: UUID, shown: Mapping[UUID, int], by: Ac
 
 @transaction.atomic
 def decline(*, row: LicenseGroupMember, by: Actor) -> None:
-    """End an invitation by whoever holds its link (LG-75). `row` as `admission.live_invitation` found it."""
+    """End an invitation by whoever holds its link (LG-75). `row` as `admission.live_invitation` found it.
+
+    Raises Conflict where it was taken, sent again or ended in the meantime.
+    """
     group = lock_group(row.tenant_id, row.group_id)
+    mine = LicenseGroupMember.objects.filter(tenant_id=row.tenant_id, pk=row.pk, status=MemberStatus.PENDING)
+    if not mine.filter(generation=row.generation).exists():
+        raise Conflict(_("This invitation changed in the meantime. Open its link again."), code="invitation-changed")
     end_members(group, [row], "declined")
     tell("license.invitation-declined", group, [row], by=by, labels={}, own=lambda one: {"before": one.roles})
 

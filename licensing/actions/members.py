@@ -18,8 +18,10 @@ from licensing.actions.rules import (
     check_free,
     check_license,
     current,
+    end_members,
     lock_group,
     placed_elsewhere,
+    take_user,
     tell,
 )
 from licensing.models import LicenseGroup, LicenseGroupMember, MemberStatus, role_names
@@ -156,21 +158,12 @@ def leave(*, tenant_id: UUID, group_id: UUID, by: Actor) -> LicenseGroup:
     return group
 
 
-def end_members(group: LicenseGroup, rows: list[LicenseGroupMember], reason: str) -> None:
-    """End rows of a locked group; the roles stay written there as those held last, seats and links are gone at once."""
-    LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, pk__in=[row.pk for row in rows]).update(
-        status=MemberStatus.ENDED, ended_at=timezone.now(), end_reason=reason, version=F("version") + 1
-    )
-
-
 @transaction.atomic
 def drop_place(*, group: LicenseGroup, row: LicenseGroupMember, by: Actor) -> None:
     """Take the role User from a member of a locked group, who leaves it where that was the only role (LG-74, LG-105)."""
     before = row.roles
     if row.is_admin:
-        LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, pk=row.pk).update(
-            is_user=False, version=F("version") + 1
-        )
+        take_user(group, [row])
         tell(
             "license.roles-changed",
             group,
@@ -182,3 +175,8 @@ def drop_place(*, group: LicenseGroup, row: LicenseGroupMember, by: Actor) -> No
     else:
         end_members(group, [row], "left")
         tell("license.member-left", group, [row], by=by, labels={}, own=lambda _row: {"before": before})
+
+
+def note_use(*, tenant_id: UUID, member_id: UUID) -> None:
+    """Keep that a place of a User is used now; in the place's tenant, whether a sign-in, a panel or a device says so."""
+    LicenseGroupMember.objects.filter(tenant_id=tenant_id, pk=member_id).update(last_used_at=timezone.now())

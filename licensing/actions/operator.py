@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connections
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,6 +17,7 @@ from accounts.models import Membership
 from audit.actions import Actor, event
 from config.errors import Conflict, Refused
 from config.tenancy import operator_context
+from licensing.actions.groups import PUBLIC_DOMAINS
 from licensing.actions.invitations import split_name
 from licensing.models import Billing, LicenseGroup, LicenseGroupMember, MemberStatus
 
@@ -35,18 +37,29 @@ class Purchase:
 
 
 def create_group(
-    *, tenant_id: UUID, owner: Membership, address: tuple[str, str], purchase: Purchase, name: str = "", by: Actor
+    *,
+    tenant_id: UUID,
+    owner: Membership,
+    address: tuple[str, str],
+    purchase: Purchase,
+    name: str = "",
+    submission: UUID | None = None,
+    by: Actor,
 ) -> LicenseGroup:
-    """Make the license group of a purchase with its owner, who is Admin (LG-18, LG-19); the name defaults to the domain.
+    """Make the license group of a purchase with its owner, who is Admin (LG-18, LG-19).
 
-    owner: an active member of the tenant; address: (address, key) under which the owner is listed.
+    owner: an active member of the tenant; address: (address, key) under which the owner is listed; name: by default the
+    address's domain, or the owner's name where everybody can have such an address (C-11); submission: key for the new
+    group, so that a form that is sent twice makes one: the second time the group is returned as it is.
     """
     _check_purchase(purchase)
-    name = " ".join(name.split()) or domain_of(address[1])
     with operator_context() as alias:
+        if submission and (made := _made_before(alias, tenant_id, submission)):
+            return made
         group = LicenseGroup(
+            **({"id": submission} if submission else {}),
             tenant_id=tenant_id,
-            name=name[:100],
+            name=(" ".join(name.split()) or _default_name(owner, address[1]))[:100],
             plan=purchase.plan,
             billing=purchase.billing,
             frequency=purchase.frequency,
@@ -121,6 +134,21 @@ def transfer_ownership(*, tenant_id: UUID, group_id: UUID, member_id: UUID, vers
         LicenseGroup.objects.using(alias).filter(pk=group.pk).update(version=group.version + 1)
         _tell(alias, "licensegroup.transferred", group, by, {"before": old.address, "after": target.address})
     return group
+
+
+def _made_before(alias, tenant_id, submission):
+    with connections[alias].cursor() as cursor:  # a second post of the same form waits for the first
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(submission)])
+    made = LicenseGroup.objects.using(alias).filter(pk=submission).first()
+    if made and made.tenant_id != tenant_id:
+        raise Refused(_("This form was sent before for another organisation. Open it again."), code="submission-reused")
+    return made
+
+
+def _default_name(owner, key):
+    if domain_of(key) in PUBLIC_DOMAINS:
+        return _("License group of %(name)s") % {"name": owner.name}
+    return domain_of(key)
 
 
 def _check_purchase(purchase):

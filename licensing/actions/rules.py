@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -35,7 +35,7 @@ def check_admin(group: LicenseGroup, by: Actor) -> None:
 
 
 def check_license(group: LicenseGroup) -> None:
-    """Raise Refused where the licence has expired: nothing can be edited then but the settings (LG-28)."""
+    """Raise Refused where the licence has expired: nothing can be edited then, the settings neither (LG-28)."""
     if group.expires_at and group.expires_at <= timezone.now():
         raise Refused(
             _("The licence of %(group)s has expired. Nothing can be changed until it is renewed.")
@@ -121,6 +121,20 @@ def check_free(group: LicenseGroup, needed: int) -> None:
             field="is_user",
             code="no-seat",
         )
+
+
+def end_members(group: LicenseGroup, rows: Iterable[LicenseGroupMember], reason: str) -> None:
+    """End rows of a locked group; the roles stay written there as those held last, seats and links are gone at once."""
+    LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, pk__in=[row.pk for row in rows]).update(
+        status=MemberStatus.ENDED, ended_at=timezone.now(), end_reason=reason, version=F("version") + 1
+    )
+
+
+def take_user(group: LicenseGroup, rows: Iterable[LicenseGroupMember]) -> None:
+    """Take the role User from rows of a locked group that keep another one; their seats are free at once."""
+    LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, pk__in=[row.pk for row in rows]).update(
+        is_user=False, version=F("version") + 1
+    )
 
 
 def tell(verb: str, group: LicenseGroup, rows: list, *, by: Actor, labels: dict, own=None) -> None:

@@ -8,15 +8,18 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from accounts.actions import create_tenant, set_directory
+from accounts.actions import create_local_user, create_tenant, set_directory
 from accounts.connections import directory_of
+from accounts.directory import Person
 from accounts.directory.errors import DirectoryUnavailable
-from accounts.models import DirectoryConnection, Tenant
+from accounts.models import DirectoryConnection, Membership, Source, Tenant, User
+from accounts.people import find_or_create_member
 from accounts.secrets import SealBroken, unseal
 from audit.actions import Actor, event, record_many
 from audit.models import Channel
 from config.tenancy import tenant_context
-from launcher.demo_people import ORGANISATIONS, Organisation
+from launcher.demo_people import DEMO_PASSWORD, OPERATOR, ORGANISATIONS, Organisation, local_sign_ins
+from licensing import demo as licences
 from personalization.demo import nights
 from personalization.demo.desks import Desk, desks
 from personalization.demo.nights import ERP_STORY, EVERYTHING, histories, last_logon, working_nights
@@ -44,6 +47,7 @@ ENTRIES = {  # directory group -> role and personalization groups, for the sign-
     },
     "globex": {"Roamkeep Primary Administrators": (Role.PRIMARY_ADMIN, ())},
 }
+LICENSED = {"acme": ("alice", "bob", "diana"), "globex": ("charlie",)}  # sign-ins with places in license groups
 
 
 def load(say=lambda line: None, organisations=ORGANISATIONS) -> None:
@@ -60,6 +64,7 @@ def load(say=lambda line: None, organisations=ORGANISATIONS) -> None:
         say(f"{tenant.name}: {users} managed users.")
         if connection:
             _entries(tenant, connection, groups, say)
+            _license_groups(tenant, organisation, connection, say)
 
 
 def _personalization_groups(tenant: Tenant) -> dict[str, PersonalizationGroup]:
@@ -196,3 +201,35 @@ def _entries(tenant, connection: DirectoryConnection, groups: dict[str, Personal
                     if entry_of(group) is None:
                         ids = [groups[scope].pk for scope in scopes]
                         set_entry(tenant_id=tenant.pk, subject=group, role=role, groups=ids, by=SERVER)
+
+
+def _license_groups(tenant: Tenant, organisation: Organisation, connection: DirectoryConnection, say) -> None:
+    """License groups of some demo sign-ins, and of colleagues whom the directory does not know."""
+    people = {}
+    for account in LICENSED[tenant.slug]:
+        try:
+            found = directory_of(connection).find(prefix=account, kinds=("user",))
+        except DirectoryUnavailable as error:
+            say(f"{tenant.name}: the directory does not answer ({error}); run load_demo again for license groups.")
+            return
+        with tenant_context(tenant.pk):
+            for entry in found:
+                if entry.account == account:
+                    people[account] = find_or_create_member(
+                        tenant_id=tenant.pk, directory_id=connection.pk, person=Person(entry, ()), by=SERVER
+                    )
+    _operator(tenant)
+    made = licences.load(tenant, people, desks(organisation)[len(organisation.people) :])
+    if made:
+        say(f"{tenant.name}: {made} license groups.")
+
+
+def _operator(tenant: Tenant) -> None:
+    """The platform operator: a local account of the first demo organisation, without a role there."""
+    login, name = OPERATOR
+    if tenant.slug != local_sign_ins()[0][0]:
+        return
+    with tenant_context(tenant.pk):
+        if not Membership.objects.filter(tenant=tenant, login=login, source=Source.LOCAL).exists():
+            member = create_local_user(tenant_id=tenant.pk, login=login, name=name, password=DEMO_PASSWORD, by=SERVER)
+            User.objects.filter(pk=member.user_id).update(is_operator=True)

@@ -11,6 +11,7 @@ from personalization.models.people import (
     ReportedMembership,
     SettingsGroup,
 )
+from personalization.models.persona import MOST_PANELS, PersonalUI
 from personalization.models.store import Backup, Blob, Origin, SettingsProfile, Snapshot, SnapshotBlob
 from personalization.models.summary import GroupFigures, SummaryCount
 from personalization.models.work import (
@@ -28,6 +29,7 @@ __all__ = [
     "EARLIEST",
     "FINAL_STATES",
     "LAST_POSITION",
+    "MOST_PANELS",
     "Backup",
     "Blob",
     "GroupFigures",
@@ -35,6 +37,7 @@ __all__ = [
     "ManagedUser",
     "NightlyRun",
     "Origin",
+    "PersonalUI",
     "PersonalizationGroup",
     "PersonalizationGroupGroupGrant",
     "PersonalizationGroupUserGrant",

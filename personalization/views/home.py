@@ -1,5 +1,6 @@
 """Where every job starts."""
 
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from accounts.views import no_entry
@@ -21,6 +22,8 @@ TROUBLED = (TaskState.WARNING, TaskState.FAILED)
 def home(request):
     """Show what the person's role offers, or who can help where there is no entry (AC-LOG-2)."""
     rights, tenant = request.rights, request.tenant
+    if rights.role is None and rights.may("licensing.own"):
+        return redirect("licensing:start", tenant.slug)
     if rights.role is None:
         return no_entry(request, helpers(tenant.pk))
     context = {

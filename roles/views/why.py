@@ -10,7 +10,7 @@ from accounts.models import Source
 from config.policy import console_view
 from config.ui.responses import page
 from roles.access import beginning_with, get_person, visible_entries, visible_people
-from roles.catalogue import GROUP_PERMISSIONS, PERMISSION_TEXTS, SCOPED_ROLES, Role
+from roles.catalogue import GROUP_PERMISSIONS, PERMISSION_TEXTS, SCOPED_ROLES, LicenseRole, Role
 from roles.forms import QuestionForm
 from roles.grants import scope_objects
 from roles.lists import role_badge
@@ -46,7 +46,8 @@ def _explained(request, person):
     names = {scope.pk: scope.name for scope in scopes}
     asked = request.GET if "permission" in request.GET else None
     form = QuestionForm(asked, scopes=scopes)
-    grants = grants_of(person)
+    held = grants_of(person)
+    grants = [grant for grant in held if grant.role in Role.values]
     keys = {grant.entry_id for grant in grants}
     rows = visible_entries(request.rights, request.tenant.pk).select_related("group").filter(pk__in=keys)
     entries = {entry.pk: entry for entry in rows}
@@ -56,6 +57,7 @@ def _explained(request, person):
         "badge": role_badge(rights_of(person).role) if rights_of(person).role else None,
         "sources": _sources(grants, entries, names),
         "by_group": _by_group(grants, scopes),
+        "places": _places(held),
         "form": form,
         "decision": None,
     }
@@ -69,7 +71,8 @@ def _explained(request, person):
             "decision": decision,
             "answer": _answer(decision, shown),
             "reason": REASONS[decision.reason],
-            "because": _sources(decision.sources, entries, names),
+            "because": _sources([one for one in decision.sources if one.role in Role.values], entries, names),
+            "because_places": _places(decision.sources),
         }
     return context
 
@@ -94,6 +97,15 @@ def _sources(grants, entries, names):
     for source in found.values():
         source["groups"].sort(key=str.casefold)
     return sorted(found.values(), key=lambda source: (source["via"] != "", source["via"].casefold()))
+
+
+def _places(grants):
+    """Return (license group, its roles in words) where the person has a place: Admins of the group give those."""
+    found = {}
+    for grant in grants:
+        if grant.role in LicenseRole.values:
+            found.setdefault((grant.via, grant.group_id), []).append(str(LicenseRole(grant.role).label))
+    return [(name, ", ".join(sorted(roles))) for (name, _pk), roles in sorted(found.items(), key=str)]
 
 
 def _by_group(grants, scopes):

@@ -108,6 +108,7 @@
   });
 
   // --- selection: page box with three states, count, all that match ----------------------------------------------------
+  const allowed = (box) => box.closest("tr").dataset.allows.split(" ");
   function countSelection(list) {
     const boxes = all("tbody .pick input", list);
     const page = find("[data-pick-page]", list);
@@ -119,6 +120,9 @@
     page.checked = picked > 0 && picked === boxes.length;
     page.indeterminate = picked > 0 && picked < boxes.length;
     page.disabled = Boolean(every?.checked);
+    const concerned = boxes.filter((box) => box.checked || every?.checked);
+    for (const button of all(".bulk [data-needs]", list))
+      button.disabled = concerned.some((box) => !allowed(box).includes(button.dataset.needs));
     const { none, some, all: everything } = words.dataset;
     words.textContent = every?.checked ? everything : picked ? some.replace("{n}", picked) : none;
   }

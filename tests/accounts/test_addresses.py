@@ -37,6 +37,8 @@ def test_the_key_ignores_case_and_the_script_of_the_domain_and_nothing_else(type
         "ann@exa\0mple.org",
         "ann@" + "x" * 300 + ".org",
         "a" * 250 + "@example.org",
+        "a" * 65 + "@example.org",
+        "ann@localhost",
     ],
 )
 def test_what_is_no_address_is_refused(typed):
@@ -44,8 +46,18 @@ def test_what_is_no_address_is_refused(typed):
         read_address(typed)
 
 
-@pytest.mark.parametrize("typed", ["mıke@example.org", "\u212aim@example.org", "ａnn@example.org", "ſam@example.org"])
-def test_letters_that_fold_into_others_are_refused(typed):
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "mıke@example.org",
+        "\u212aim@example.org",
+        "ａnn@example.org",
+        "ſam@example.org",
+        "ann@ｎｅｗ.example",
+        "ann@n\u0435w.example",
+    ],
+)
+def test_letters_that_look_like_others_are_refused(typed):
     with pytest.raises(Refused) as caught:
         read_address(typed)
     assert caught.value.code == "address-confusable"

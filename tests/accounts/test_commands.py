@@ -326,6 +326,20 @@ def test_bootstrap_wants_one_subject(acme, run, words):
 # --- end_sessions, unlock -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "operator"])
+def test_an_operator_is_appointed_and_dismissed_on_the_server(acme, run, alice, sign_in):
+    browser = sign_in(alice)
+    assert browser.get("/operator/").status_code == 404
+    assert "is a platform operator now" in run("set_operator", "acme", "alice")
+    assert browser.get("/operator/").status_code == 200
+    assert 'href="/operator/"' in browser.get(acme.url("account/")).text
+    assert "is a platform operator already" in run("set_operator", "acme", "alice")
+    assert "is no platform operator now" in run("set_operator", "acme", "alice", "--off")
+    assert browser.get("/operator/").status_code == 404
+    verbs = [event.verb for event in events(acme)]
+    assert [verb for verb in verbs if verb.startswith("operator.")] == ["operator.appointed", "operator.dismissed"]
+
+
 def test_end_sessions_ends_those_of_one_person(acme, run, anna, alice, sign_in):
     annas, alices = sign_in(anna), sign_in(alice)
     assert "Sessions ended: 1." in run("end_sessions", "acme", "--login", "anna")

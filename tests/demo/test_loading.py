@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count
 
-from accounts.models import DirectoryConnection, Tenant
+from accounts.models import DirectoryConnection, Membership, Tenant
 from audit.models import Event
 from config.identifiers import text_key
 from config.tenancy import tenant_context
@@ -16,6 +16,7 @@ from launcher.demo_people import ACME, DEMO_PASSWORD, GLOBEX
 from launcher.folders import TOOLS
 from launcher.openldap import OpenLdap
 from launcher.service import running
+from licensing.models import LicenseGroup
 from personalization import store
 from personalization.actions.nightly import nightly
 from personalization.demo import crowd, tenants
@@ -97,6 +98,7 @@ def demo_directory(tmp_path_factory):
         yield server.environment()
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "operator"])  # license groups are the operator's to make
 def test_with_a_directory_the_demo_sign_ins_get_their_roles(demo_directory, monkeypatch):
     from accounts.connections import directory_of
 
@@ -114,8 +116,11 @@ def test_with_a_directory_the_demo_sign_ins_get_their_roles(demo_directory, monk
     assert "Helpdesk Finance" in {group.name for group in person.groups}
     with tenant_context(acme.pk):
         assert Event.objects.filter(verb="directory.changed").count() == 1
+        assert sorted(LicenseGroup.objects.values_list("name", flat=True)) == ["Printers Berlin", "Warehouse terminals"]
+        assert Membership.objects.get(login="olga").user.is_operator
     with tenant_context(Tenant.objects.get(slug="globex").pk):
         assert RoleAssignment.objects.get().role == "persops.primary_admin"
+        assert LicenseGroup.objects.count() == 1
 
 
 def test_a_directory_that_does_not_answer_is_told_and_nothing_else_is_lost(monkeypatch):

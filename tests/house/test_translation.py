@@ -51,8 +51,13 @@ def read(path, reader=read_po):
         return reader(file)
 
 
+def context_of(message):
+    """Return the context as text: Babel's reader of compiled catalogues leaves it encoded."""
+    return message.context.decode() if isinstance(message.context, bytes) else message.context
+
+
 def key(message):
-    return message.context, message.id if isinstance(message.id, str) else message.id[0]
+    return context_of(message), message.id if isinstance(message.id, str) else message.id[0]
 
 
 def forms(text):

@@ -49,3 +49,15 @@ def user(acme, group, frank):
 def by(group, anna):
     """The owner acts."""
     return factories.actor(anna)
+
+
+@pytest.fixture
+def desk(group, anna, sign_in):
+    """The browser of Anna, owner and Admin."""
+    return sign_in(anna)
+
+
+@pytest.fixture
+def pending(acme, group, by):
+    """An invitation as User that nobody has accepted."""
+    return people.invited(acme, group, "ines@acme.test", by=by)

@@ -1,9 +1,15 @@
 """License groups and the people on them, as tests want them."""
 
+from datetime import UTC, timedelta
+
+from django.utils import timezone
+
 from audit.actions import Actor
 from audit.models import Channel, Event
+from config.tenancy import operator_context
+from licensing.actions.invitations import invite
 from licensing.actions.operator import Purchase, create_group
-from licensing.models import LicenseGroupMember, LicenseRoleBlock, MemberStatus
+from licensing.models import LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus, SeatDay
 from tests import factories
 
 OLGA = Actor(id=None, name="Olga Orlova (operator)", channel=Channel.COMMAND)
@@ -90,3 +96,79 @@ def verbs(world, group):
     """Return the verbs of the group's events, oldest first (by time: tests that move the clock move the keys, too)."""
     with world.context():
         return list(Event.objects.filter(license_group_id=group.pk).order_by("at", "id").values_list("verb", flat=True))
+
+
+def invited(world, group, address, *, by, is_user=True, is_admin=False):
+    """Return the pending row of an address that has just been invited."""
+    with world.context():
+        invite(
+            tenant_id=world.pk,
+            group_id=group.pk,
+            addresses=[(address, address)],
+            is_user=is_user,
+            is_admin=is_admin,
+            by=by,
+        )
+    return row_of(world, group, address)
+
+
+def change(world, row, **values):
+    """Write values straight into a row's columns and return it."""
+    with world.context():
+        type(row).objects.filter(pk=row.pk).update(**values)
+    return fresh(world, row)
+
+
+def seat_history(world, group, used, *, seats=None, ends=None):
+    """Write the group's figures of the days before today, oldest first, the last of them yesterday (or `ends`, a day)."""
+    ends = ends or timezone.now().astimezone(UTC).date() - timedelta(days=1)
+    rows = [
+        SeatDay(
+            tenant_id=world.pk,
+            group_id=group.pk,
+            day=ends - timedelta(days=len(used) - 1 - number),
+            used=value,
+            seats=seats or group.seats,
+        )
+        for number, value in enumerate(used)
+        if value is not None
+    ]
+    with operator_context() as alias:
+        SeatDay.objects.using(alias).bulk_create(rows)
+
+
+def expire(world, group):
+    """Let the licence of a group end a second ago."""
+    with operator_context() as alias:
+        ended = timezone.now() - timedelta(seconds=1)
+        LicenseGroup.objects.using(alias).filter(pk=group.pk).update(expires_at=ended)
+    return fresh(world, group)
+
+
+def page_url(world, group, path=""):
+    """Return the address of a page of a license group."""
+    return world.url(f"licensing/{group.pk}/{path}")
+
+
+def many_invited(world, group, count):
+    """Write invitations as Admin straight into the table: bulk0@…, bulk1@…"""
+    now = timezone.now()
+    with world.context():
+        LicenseGroupMember.objects.bulk_create(
+            [
+                LicenseGroupMember(
+                    tenant_id=world.pk,
+                    group_id=group.pk,
+                    address=f"bulk{number}@{world.slug}.test",
+                    address_key=f"bulk{number}@{world.slug}.test",
+                    status=MemberStatus.PENDING,
+                    is_admin=True,
+                    added_at=now,
+                    sent_at=now,
+                    expires_at=now + timedelta(days=7),
+                    generation=1,
+                )
+                for number in range(count)
+            ],
+            batch_size=1000,
+        )

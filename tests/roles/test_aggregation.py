@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roles.catalogue import PERMISSIONS, SIGNED_IN, Role
+from roles.catalogue import PERMISSIONS, SIGNED_IN, LicenseRole, Role
 from roles.rights import Grant, Rights, aggregate
 from tests.roles.strategies import GROUPS, grants
 
@@ -73,7 +73,24 @@ def test_something_is_allowed_exactly_where_one_source_alone_allows_it(held, per
 @given(st.sampled_from(EVERY_PERMISSION), st.sampled_from([None, *GROUPS]))
 def test_who_is_no_member_may_nothing(permission, group):
     assert not Rights().may(permission, group)
-    assert aggregate([Grant(Role.PRIMARY_ADMIN, None)]).may(permission, group)
+
+
+def test_a_primary_administrator_has_no_place_in_any_license_group():
+    """UM-E4: those rights come from the Admins of the license group alone."""
+    rights = aggregate([Grant(Role.PRIMARY_ADMIN, None)])
+    missing = {permission for permission in EVERY_PERMISSION if not rights.may(permission, A)}
+    assert missing == {"licensing.view", "licensing.change", "licensing.own", "persona.own"}
+
+
+def test_license_roles_give_what_lies_in_their_own_groups():
+    rights = aggregate([Grant(LicenseRole.ADMIN, A, via="Printers"), Grant(LicenseRole.USER, B, via="Plotters")])
+    assert (rights.license_groups, rights.license_places) == ({A}, {B})
+    assert rights.role is None
+    assert not rights.groups
+    assert rights.may("licensing.change", A)
+    assert not rights.may("licensing.change", B)
+    assert rights.may("licensing.own", B)
+    assert not rights.may("users.view")
 
 
 @given(st.sampled_from(sorted(set(EVERY_PERMISSION) - SIGNED_IN)))

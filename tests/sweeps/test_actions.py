@@ -12,6 +12,7 @@ WRITERS = {"record", "record_many", "record_rows"}
 # Actions that write no event of their own, each with the reason.
 SILENT = {
     "preview": "looks and changes nothing",
+    "check_domain": "looks and changes nothing",
     "event": "returns the row that the writers write",
 }
 

@@ -5,8 +5,9 @@ import re
 
 import pytest
 from django.test import RequestFactory
+from django_htmx.middleware import HtmxDetails
 
-from config.ui.lists import COUNT_LIMIT, BulkAction, RowAction, filtered
+from config.ui.lists import COUNT_LIMIT, BulkAction, RowAction, filtered, list_page
 from tests.ui.gallery import Thing, ThingList
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
@@ -189,3 +190,32 @@ def test_an_export_reads_the_rows_that_the_filter_leaves(make_things):
     assert filtered(request, ThingList, Thing.objects.all()).count() == 3
     assert filtered(request, ThingList, Thing.objects.all(), "state=ok").count() == 17
     assert filtered(request, ThingList, Thing.objects.all(), "rank=x") is None
+
+
+def test_a_row_names_the_bulk_actions_that_it_allows_and_the_menu_says_what_it_needs(make_things, rf):
+    make_things([{"login": "a", "name": "Alice", "rank": 1}, {"login": "b", "name": "Bob", "rank": 0}])
+
+    class Limited(ThingList):
+        bulk_menu = True
+        bulk_actions = (
+            BulkAction("delete", "Delete", "things-delete", icon="trash"),
+            BulkAction("keep", "Keep", "things-delete", icon="lock-closed", allows=lambda row: row.rank > 0),
+            BulkAction("drop", "Drop", "things-delete", icon="trash", danger=True, allows=lambda row: row.rank < 1),
+        )
+
+    request = rf.get("/things/", headers=HTMX)
+    request.resolver_match, request.htmx = None, HtmxDetails(request)
+    html = list_page(request, Limited, Thing.objects.all(), "ui/list.html").content.decode()
+    assert re.findall(r'<tr data-allows="([^"]*)">', html) == ["keep", "drop"]
+    menu = html.partition('class="menu-items">')[2].partition("</div>")[0]
+    assert re.findall(r'<button class="(\w*)" type="submit"(?: data-needs="(\w+)")?', menu) == [
+        ("", ""),
+        ("", "keep"),
+        ("danger", "drop"),
+    ]
+
+
+def test_rows_without_limits_say_nothing_about_them(make_things, client):
+    make_things(2)
+    html = get(client).content.decode()
+    assert "data-allows" not in html and "data-needs" not in html

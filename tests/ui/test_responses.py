@@ -5,7 +5,9 @@ import re
 
 import pytest
 from django.contrib.messages import get_messages
+from django_htmx.middleware import HtmxDetails
 
+from config.ui.responses import confirm
 from tests.ui.gallery import Thing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
@@ -119,3 +121,17 @@ def test_a_forged_theme_cookie_changes_nothing(client):
     client.cookies["sidebar"] = '"><script>'
     html = client.get("/gallery/").content.decode()
     assert 'data-theme="auto" data-sidebar="full"' in html
+
+
+def test_a_confirmation_may_offer_boxes_that_stay_ticked_while_it_asks_again(rf, site):
+    def ask(data):
+        request = rf.post("/things/delete/", data)
+        request.htmx = HtmxDetails(request)
+        options = [("also", "Tell them by mail")]
+        return confirm(
+            request, title="T", consequence="C", verb="V", back="/", typed=7, options=options
+        ).content.decode()
+
+    box = '<input type="checkbox" name="also" value="yes" id="id_also"{}><label for="id_also">Tell them by mail</label>'
+    assert box.format("") in ask({})
+    assert box.format(" checked") in ask({"confirmed": "yes", "typed": "6", "also": "yes"})

@@ -1,0 +1,107 @@
+"""Add New Users: invitations by mail, to many addresses with one role set (LG-49 to LG-67)."""
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import ngettext
+
+from accounts.submissions import once
+from audit.actions import record
+from audit.models import Outcome
+from config.errors import Refused
+from config.policy import console_view
+from config.ui.formats import formats
+from config.ui.responses import dialog, done
+from licensing.access import listed_members
+from licensing.actions.invitations import invite
+from licensing.invitation_forms import InviteForm
+from licensing.lists import MemberList
+from licensing.models import MemberStatus
+from licensing.tasks import ring_mails_on_commit
+from licensing.views.gate import with_group
+
+
+@console_view("licensing.change", methods=("GET", "POST"))
+@with_group
+@once
+def member_add(request, *, group):
+    """Ask for addresses, roles and own words; send the invitations, all or none."""
+    is_post = request.method == "POST"
+    form = InviteForm(request.POST if is_post else None, request.FILES if is_post else None)
+    if is_post and form.is_valid():
+        invited = _invite(request, group, form)
+        if invited:
+            ring_mails_on_commit(request.tenant.pk)
+            return done(request, _list_url(request, group), message=_told(invited), changed=MemberList.name)
+    context = {
+        "group": group,
+        "form": form,
+        "back": _list_url(request, group),
+        "pending": _live(group).filter(is_user=True).count(),
+    }
+    return dialog(request, "licensing/invite.html", context, status=422 if form.errors else 200)
+
+
+def _list_url(request, group):
+    return reverse("licensing:member-list", args=[request.tenant.slug, group.pk])
+
+
+def _live(group):
+    return listed_members(group).filter(status=MemberStatus.PENDING, expires_at__gt=timezone.now())
+
+
+def _invite(request, group, form):
+    """Return what was done, or None where the form has to ask or to tell something: then nothing is stored or sent."""
+    cleaned = form.cleaned_data
+    keys = [key for _address, key in cleaned["pairs"]]
+    still_open = list(_live(group).filter(address_key__in=keys).order_by("address_key"))
+    asks = still_open and not cleaned["again"]
+    try:
+        with transaction.atomic():
+            invited = invite(
+                tenant_id=request.tenant.pk,
+                group_id=group.pk,
+                addresses=cleaned["pairs"],
+                is_user="user" in cleaned["roles"],
+                is_admin="admin" in cleaned["roles"],
+                words=cleaned["words"],
+                by=request.actor,
+            )
+            if asks:
+                transaction.set_rollback(True)
+    except Refused as error:
+        if error.status != 422:
+            raise
+        form.refuse(error)
+        labels = {"method": request.method, "path": request.path[:300], "reason": error.code}
+        told = {"subject": group, "license_group_id": group.pk, "outcome": Outcome.REFUSED, "labels": labels}
+        record("access.refused", tenant_id=request.tenant.pk, by=request.actor, **told)
+        invited = None
+    if asks:
+        form.offer_again(still_open)
+        return None
+    return invited
+
+
+def _told(invited):
+    """Say what was done, and what it leaves to think of (LG-62)."""
+    count = invited.sent + invited.again
+    text = ngettext("%(count)s invitation is on its way.", "%(count)s invitations are on their way.", count)
+    sentences = [_counted(text, count)]
+    if count := invited.admitted:
+        text = ngettext(
+            "%(count)s person of your domain joined at once.", "%(count)s people of your domain joined at once.", count
+        )
+        sentences.append(_counted(text, count))
+    if count := invited.beyond:
+        text = ngettext(
+            "There is %(count)s more invitation than free licences.",
+            "There are %(count)s more invitations than free licences.",
+            count,
+        )
+        sentences.append(_counted(text, count))
+    return " ".join(sentences)
+
+
+def _counted(text, count):
+    return text % {"count": formats().integer(count)}

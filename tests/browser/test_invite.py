@@ -1,0 +1,191 @@
+"""Add New Users in a real browser: chips by mouse and by keyboard alone; the page behind the link; axe in both schemes."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from licensing.actions.invitations import invite
+from licensing.links import invitation_token
+from licensing.models import LicenseGroupMember
+from tests import factories
+from tests.licensing import people
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "operator"])]
+
+
+@pytest.fixture
+def group(console):
+    """A license group that Alice owns, with two licences that are free."""
+    acme, cast, _ = console
+    return people.license_group(acme, cast["alice"], seats=5)
+
+
+@pytest.fixture(autouse=True)
+def no_bells(monkeypatch):
+    monkeypatch.setattr("licensing.views.invite.ring_mails_on_commit", lambda tenant: None)
+
+
+def violations(page):
+    return [
+        (found["id"], [node["html"][:200] for node in found["nodes"]])
+        for found in Axe().run(page).response["violations"]
+    ]
+
+
+def overflow(page):
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def picture(page, name):
+    """Keep what the page looks like where ROAMKEEP_PICTURES names a folder."""
+    if folder := os.environ.get("ROAMKEEP_PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def pending(world, group):
+    with world.context():
+        rows = LicenseGroupMember.objects.filter(group_id=group.pk, status="pending").order_by("address_key")
+        return [row.address for row in rows]
+
+
+def paste(field, text):
+    field.evaluate(
+        "(node, text) => { const data = new DataTransfer(); data.setData('text', text);"
+        "node.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })) }",
+        text,
+    )
+
+
+@pytest.mark.spec("LG-49", "LG-50", "LG-51", "LG-52", "LG-53", "LG-55", "LG-56", "LG-57", "LG-62")
+def test_addresses_are_added_and_taken_off_by_mouse_and_the_list_follows(opened, console, group):
+    acme, *_ = console
+    page = opened("alice", f"licensing/{group.pk}/users/")
+    dialog = page.get_by_role("dialog")
+
+    def open_dialog():
+        page.get_by_role("link", name="Add New Users").click()
+        expect(dialog.get_by_text("No address yet.")).to_be_visible()
+
+    open_dialog()
+    field, add = dialog.get_by_label("Email addresses"), dialog.get_by_role("button", name="Add", exact=True)
+    invite_now = dialog.get_by_role("button", name="Invite")
+    expect(invite_now).to_be_disabled()
+    field.fill("ida@")
+    expect(add).to_be_hidden()
+    field.fill("ida@acme.test")
+    add.click()
+    expect(field).to_have_value("")
+    expect(dialog.get_by_text("1 address", exact=True)).to_be_visible()
+    paste(
+        field, "Jan Jus <jan@acme.test>; kim@acme.test, KIM@acme.test\nlea@acme.test mia@acme.test nina@acme.test oops"
+    )
+    expect(field).to_have_value("oops")
+    expect(dialog.get_by_text("6 addresses", exact=True)).to_be_visible()
+    field.fill("")
+    expect(invite_now).to_be_disabled()
+    dialog.get_by_role("checkbox", name="User").check()
+    expect(dialog.get_by_text("There would be 1 more invitation than free licences.")).to_be_visible()
+    expect(invite_now).to_be_enabled()
+    picture(page, "invite-dialog")
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Remove kim@acme.test").click()
+    expect(dialog.get_by_text("5 addresses", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert pending(acme, group) == []
+    open_dialog()
+    field.fill("ida@acme.test, nonsense")
+    dialog.get_by_role("checkbox", name="User").check()
+    page.keyboard.press("Escape")
+    open_dialog()
+    paste(field, "ida@acme.test jan@acme.test")
+    dialog.get_by_role("checkbox", name="Admin").check()
+    invite_now.click()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_text("2 invitations are on their way.")).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("jan@acme.test"))).to_be_visible()
+    assert pending(acme, group) == ["ida@acme.test", "jan@acme.test"]
+
+
+def focused(locator):
+    expect(locator).to_be_focused()
+
+
+@pytest.mark.spec("LG-50", "LG-51", "LG-52", "LG-67")
+def test_chips_are_worked_by_keyboard_alone_and_a_wrong_one_is_marked(opened, console, group):
+    acme, *_ = console
+    page = opened("alice", f"licensing/{group.pk}/users/add/")
+    field = page.get_by_label("Email addresses")
+    field.focus()
+    for address in ("ida@acme.test", "jan@acme.test", "kim@acme.test"):
+        page.keyboard.type(address)
+        page.keyboard.press("Enter")
+    expect(page.get_by_text("3 addresses", exact=True)).to_be_visible()
+    page.keyboard.press("Backspace")
+    expect(page.get_by_text("2 addresses", exact=True)).to_be_visible()
+    focused(field)
+    page.keyboard.press("ArrowLeft")
+    focused(page.get_by_role("button", name="Remove jan@acme.test"))
+    page.keyboard.press("ArrowLeft")
+    focused(page.get_by_role("button", name="Remove ida@acme.test"))
+    page.keyboard.press("Enter")
+    focused(page.get_by_role("button", name="Remove jan@acme.test"))
+    page.keyboard.press("ArrowRight")
+    focused(field)
+    page.keyboard.type("kim@n\u0435w.test,")
+    expect(page.get_by_role("button", name="Remove kim@n\u0435w.test")).to_be_visible()
+    page.keyboard.type("lea@acme")
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        if page.get_by_role("checkbox", name="Admin").evaluate("node => node === document.activeElement"):
+            break
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Invite").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing was sent.").first).to_be_visible()
+    expect(page.get_by_text("only looks like another letter")).to_be_visible()
+    expect(page.locator(".chip.is-wrong")).to_have_count(2)
+    expect(page.get_by_role("button", name="Remove lea@acme")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Admin")).to_be_checked()
+    picture(page, "invite-wrong")
+    assert violations(page) == []
+    assert pending(acme, group) == []
+    page.get_by_role("button", name="Remove lea@acme").press("Delete")
+    page.get_by_role("button", name="Remove kim@n\u0435w.test").press("Delete")
+    page.get_by_role("button", name="Invite").press("Enter")
+    expect(page.get_by_text("1 invitation is on its way.")).to_be_visible()
+    assert pending(acme, group) == ["jan@acme.test"]
+
+
+def test_without_a_script_the_form_takes_lines(opened, console, group):
+    acme, *_ = console
+    page = opened("alice", f"licensing/{group.pk}/users/add/", script=False)
+    page.get_by_label("Email addresses").fill("ida@acme.test\njan@acme.test")
+    page.get_by_role("checkbox", name="User").check()
+    page.get_by_role("button", name="Invite").click()
+    expect(page.get_by_text("2 invitations are on their way.")).to_be_visible()
+    assert pending(acme, group) == ["ida@acme.test", "jan@acme.test"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_pages_behind_links_are_accessible_and_fit(opened, console, group, live_server, width, scheme):
+    acme, cast, _ = console
+    with acme.context():
+        address = ("ida@acme.test", "ida@acme.test")
+        by = factories.actor(cast["alice"])
+        invite(tenant_id=acme.pk, group_id=group.pk, addresses=[address], is_user=True, is_admin=False, by=by)
+    row = people.row_of(acme, group, "ida@acme.test")
+    path = f"invitations/{invitation_token(row.pk, row.generation)}/"
+    page = opened("alice", f"licensing/{group.pk}/users/add/", width=width, scheme=scheme)
+    assert (overflow(page), violations(page)) == (0, [])
+    picture(page, f"invite-{width}-{scheme}")
+    for name in ("own", "anonymous", "dead"):
+        if name == "anonymous":
+            page.context.clear_cookies()
+        page.goto(f"{live_server.url}{acme.url(path if name != 'dead' else 'invitations/x/')}")
+        assert (overflow(page), violations(page)) == (0, []), name
+        picture(page, f"{name}-{width}-{scheme}")
