@@ -73,6 +73,11 @@ def _declared(view, policy):
     return view
 
 
+def _takes(methods, method):
+    """Say whether a view takes a method; what answers GET answers HEAD."""
+    return method in methods or method == "HEAD" and "GET" in methods
+
+
 def console_view(permission, *, methods=("GET",), outside=False):
     """Make a view of a tenant: signed in, with the permission, inside the tenant's transaction.
 
@@ -84,7 +89,7 @@ def console_view(permission, *, methods=("GET",), outside=False):
     def decorate(view):
         @wraps(view)
         def console(request, *, tenant, **kwargs):
-            if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+            if not _takes(methods, request.method):
                 return method_not_allowed(methods)
             if outside:
                 with request_context(request):
@@ -115,7 +120,7 @@ def _nobody(request):
 
 def _account_pages(request, methods, permission, view, kwargs):
     """Run a view outside every tenant for whoever is signed in with an account that may act."""
-    if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+    if not _takes(methods, request.method):
         return method_not_allowed(methods)
     person = request.user
     able = person.is_authenticated and person.is_active and person.locked_at is None
@@ -165,7 +170,7 @@ def public_view(*, methods=("GET",)):
     def decorate(view):
         @wraps(view)
         def public(request, **kwargs):
-            if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+            if not _takes(methods, request.method):
                 return method_not_allowed(methods)
             kwargs.pop("tenant", None)
             response = view(request, **kwargs)

@@ -1,36 +1,17 @@
 """Input of licensing."""
 
 import re
-from uuid import UUID
 
 from django import forms
-from django.core.exceptions import BadRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from licensing.models import ADMIN_ROLE, USER_ROLE
 
-LONGEST_SHOWN = 300_000  # characters: 5,000 rows
 SEARCH = forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"})
 _BETWEEN = re.compile(r"[\s,;]+")
 # "Ida Ilg <ida@acme.test>", as mail programs copy it; the name may stand in quotes with a comma in it
 _NAMED = re.compile(r'(^|[,;])\s*(?:"[^"\n]*"|[^<>,;@"\n])*<([^<>\s@]+@[^<>\s@]+)>', re.MULTILINE)
-
-
-def write_shown(rows) -> str:
-    """Return id and version of rows as one hidden field: what the page showed of each (see `read_shown`)."""
-    return ",".join(f"{row.pk}:{row.version}" for row in rows)
-
-
-def read_shown(text: str) -> dict[UUID, int]:
-    """Return {id: version} of a posted `shown` field; raises BadRequest for what no form of ours makes."""
-    if not text or len(text) > LONGEST_SHOWN:
-        raise BadRequest("rows missing")
-    try:
-        pairs = [pair.split(":") for pair in text.split(",")]
-        return {UUID(pk): int(version) for pk, version in pairs}
-    except ValueError:
-        raise BadRequest("bad rows") from None
 
 
 def split_addresses(text: str) -> list[str]:

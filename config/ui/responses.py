@@ -116,3 +116,29 @@ def _page_behind(request):
     policy = getattr(request.resolver_match and request.resolver_match.func, "policy", None)
     only_posts = policy is not None and "GET" not in policy.methods
     return f"{posixpath.dirname(request.path.rstrip('/'))}/" if only_posts else request.get_full_path()
+
+
+def ask_to_give_up(request, *, title, warning, text, verb, back):
+    """Ask a second time where people take something from themselves (decision 20); the form's fields come along.
+
+    warning: what it is about; text: what cannot be done afterwards; verb: the button's words. Once it is answered,
+    `gives_up` tells so.
+    """
+    hidden = [
+        (name, value) for name, values in request.POST.lists() for value in values if name != "csrfmiddlewaretoken"
+    ]
+    context = {
+        "title": title,
+        "warning": warning,
+        "text": text,
+        "verb": verb,
+        "hidden": [*hidden, ("giving_up", "yes")],
+        "action": request.get_full_path(),
+        "back": back,
+    }
+    return dialog(request, "ui/give_up.html", context)
+
+
+def gives_up(request):
+    """Tell whether the second question about one's own rights was answered (see `ask_to_give_up`)."""
+    return request.POST.get("giving_up") == "yes"

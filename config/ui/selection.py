@@ -1,7 +1,9 @@
 """What a person has selected in a list: some rows, or all that match the filter, with the number they were told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import BadRequest, ValidationError
 from django.utils.translation import gettext
@@ -68,3 +70,17 @@ def _changed(expected, count):
         code="selection-changed",
         changes=[(gettext("Selected rows"), words.integer(int(str(expected)[:12])), words.integer(count))],
     )
+
+
+def write_versions(versions: Mapping[UUID, int]) -> str:
+    """Return what a page showed of rows, {id: version}, as the text of one hidden field (see `read_versions`)."""
+    return ",".join(f"{pk}:{version}" for pk, version in versions.items())
+
+
+def read_versions(text: str) -> dict[UUID, int]:
+    """Return {id: version} of a posted field that `write_versions` wrote; raises BadRequest for any other text."""
+    pairs = (pair.partition(":") for pair in text.split(","))
+    try:
+        return {UUID(pk): int(version) for pk, _colon, version in pairs}
+    except ValueError as error:
+        raise BadRequest("versions missing") from error

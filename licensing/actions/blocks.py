@@ -16,6 +16,7 @@ from licensing.actions.rules import (
     MOST_ROWS,
     check_admin,
     check_license,
+    check_number,
     current,
     end_members,
     lock_group,
@@ -125,8 +126,7 @@ def unblock(*, tenant_id: UUID, group_id: UUID, block_ids: Iterable[UUID], by: A
     check_admin(group, by)
     check_license(group)
     wanted = set(block_ids)
-    if len(wanted) > MOST_ROWS:
-        raise Refused(_("At most %(most)s rows in one step.") % {"most": MOST_ROWS}, code="too-many")
+    check_number(len(wanted))
     rows = list(LicenseRoleBlock.objects.filter(tenant_id=tenant_id, group_id=group_id, pk__in=wanted))
     if len(rows) != len(wanted):
         raise Conflict(_("Some of these entries are gone already. Nothing was done; select again."), code="block-gone")

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from audit.actions import Actor, record, record_rows
 from audit.models import Channel
 from config.errors import Conflict, Refused
+from config.ui.formats import formats
 from licensing.models import LicencePlace, LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus
 
 MOST_ROWS = 5000  # of one request; more is refused with the number (architecture, "The way of a bulk task")
@@ -49,17 +50,23 @@ def active(group: LicenseGroup):
     return LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, group_id=group.pk, status=MemberStatus.ACTIVE)
 
 
+def check_number(count: int) -> None:
+    """Raise Refused for more rows than one step takes."""
+    if count > MOST_ROWS:
+        words = formats()
+        raise Refused(
+            _("%(count)s rows are too many for one step: at most %(most)s. Narrow the selection.")
+            % {"count": words.integer(count), "most": words.integer(MOST_ROWS)},
+            code="too-many",
+        )
+
+
 def current(group: LicenseGroup, shown: Mapping[UUID, int]) -> list[LicenseGroupMember]:
     """Return the rows as they are now, in the order of their addresses.
 
     `shown`: {member: version} of the page. Raises Conflict where one is gone or was changed since, Refused for too many.
     """
-    if len(shown) > MOST_ROWS:
-        raise Refused(
-            _("%(count)s rows are too many for one step: at most %(most)s. Narrow the selection.")
-            % {"count": len(shown), "most": MOST_ROWS},
-            code="too-many",
-        )
+    check_number(len(shown))
     rows = list(
         LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, group_id=group.pk, pk__in=list(shown))
         .exclude(status=MemberStatus.ENDED)

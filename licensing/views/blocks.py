@@ -9,14 +9,15 @@ from config.errors import Conflict, Refused
 from config.policy import console_view
 from config.ui.formats import formats
 from config.ui.lists import list_page
-from config.ui.responses import confirm, dialog, done
+from config.ui.responses import confirm, dialog, done, gives_up
 from config.ui.selection import read_selection
 from licensing.access import get_block
 from licensing.actions.blocks import block_addresses, plan_addresses, unblock
+from licensing.actions.rules import check_number
 from licensing.block_forms import BlockForm
 from licensing.lists import BlockList, block_rows
 from licensing.tasks import ring_mails_on_commit
-from licensing.views.chosen import TYPED_FROM, ask_again, check_number, finish, gives_up
+from licensing.views.chosen import TYPED_FROM, ask_again, finish
 from licensing.views.effects import lost_roles, named, plan_effect, plan_lines
 from licensing.views.gate import with_group
 

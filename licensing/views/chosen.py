@@ -8,13 +8,10 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from config.errors import Refused
-from config.ui.formats import formats
-from config.ui.responses import dialog, done
-from config.ui.selection import read_selection
+from config.ui.responses import ask_to_give_up, done, gives_up
+from config.ui.selection import read_selection, read_versions, write_versions
 from licensing.access import get_member, listed_members
-from licensing.actions.rules import MOST_ROWS, active, current
-from licensing.forms import read_shown, write_shown
+from licensing.actions.rules import active, check_number, current
 from licensing.lists import MemberList
 from licensing.models import LicenseGroup, LicenseGroupMember
 
@@ -41,11 +38,7 @@ class Chosen:
     @property
     def hidden(self) -> tuple[str, str]:
         """The field that carries the rows to the next post."""
-        return "shown", ",".join(f"{pk}:{version}" for pk, version in self.shown.items())
-
-    def is_with(self, request) -> bool:
-        """Tell whether the person at the browser is one of them."""
-        return any(row.user_id and row.user_id == request.actor.user_id for row in self.rows)
+        return "shown", write_versions(self.shown)
 
 
 def chosen_member(request, group: LicenseGroup, pk: UUID) -> Chosen:
@@ -59,7 +52,7 @@ def chosen_member(request, group: LicenseGroup, pk: UUID) -> Chosen:
     mine = LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, group_id=group.pk, pk=pk)
     if not mine.exists():
         raise Http404
-    shown = read_shown(request.POST.get("shown", ""))
+    shown = read_versions(request.POST.get("shown", ""))
     if list(shown) != [pk]:
         raise BadRequest("another row")
     return Chosen(current(group, shown), shown)
@@ -68,26 +61,15 @@ def chosen_member(request, group: LicenseGroup, pk: UUID) -> Chosen:
 def chosen_members(request, group: LicenseGroup) -> Chosen:
     """Return the rows that the bulk bar or, after it, one of its dialogs has posted.
 
-    Raises Refused for none or more than MOST_ROWS, Conflict where they changed since.
+    Raises Refused for none or more than one step takes, Conflict where they changed since.
     """
     if "shown" in request.POST:
-        shown = read_shown(request.POST["shown"])
+        shown = read_versions(request.POST["shown"])
         return Chosen(current(group, shown), shown)
     selection = read_selection(request, MemberList, listed_members(group))
     check_number(selection.count)
     rows = list(selection.queryset.order_by("address_key", "pk"))
-    return Chosen(rows, read_shown(write_shown(rows)))
-
-
-def check_number(count: int) -> None:
-    """Raise Refused for more rows than one step takes."""
-    if count > MOST_ROWS:
-        words = formats()
-        raise Refused(
-            _("%(count)s rows are too many for one step: at most %(most)s. Narrow the selection.")
-            % {"count": words.integer(count), "most": words.integer(MOST_ROWS)},
-            code="too-many",
-        )
+    return Chosen(rows, {row.pk: row.version for row in rows})
 
 
 def list_url(request, group: LicenseGroup) -> str:
@@ -95,24 +77,16 @@ def list_url(request, group: LicenseGroup) -> str:
     return reverse("licensing:member-list", args=[request.tenant.slug, group.pk])
 
 
-def gives_up(request) -> bool:
-    """Tell whether the second question about one's own rights was answered."""
-    return request.POST.get("giving_up") == "yes"
-
-
 def ask_again(request, *, back: str, text: str, verb: str):
-    """Ask a second time where people take something from themselves (decision 20); the form's fields come along."""
-    hidden = [
-        (name, value) for name, values in request.POST.lists() for value in values if name != "csrfmiddlewaretoken"
-    ]
-    context = {
-        "text": text,
-        "verb": verb,
-        "hidden": [*hidden, ("giving_up", "yes")],
-        "action": request.get_full_path(),
-        "back": back,
-    }
-    return dialog(request, "licensing/member_give_up.html", context)
+    """Ask a second time where an Admin is one of those whom the step takes something from (decision 20)."""
+    return ask_to_give_up(
+        request,
+        title=_("Give up what is your own?"),
+        warning=_("You are one of those selected"),
+        text=text,
+        verb=verb,
+        back=back,
+    )
 
 
 def finish(request, group: LicenseGroup, message: str, *, url: str | None = None, changed: str = MemberList.name):

@@ -1,7 +1,6 @@
 """Add New Users: invitations by mail, to many addresses with one role set (LG-49 to LG-67)."""
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import ngettext
 
@@ -18,6 +17,8 @@ from licensing.invitation_forms import InviteForm
 from licensing.lists import MemberList
 from licensing.models import MemberStatus
 from licensing.tasks import ring_mails_on_commit
+from licensing.usage import pending_users
+from licensing.views.chosen import list_url
 from licensing.views.gate import with_group
 
 
@@ -32,18 +33,14 @@ def member_add(request, *, group):
         invited = _invite(request, group, form)
         if invited:
             ring_mails_on_commit(request.tenant.pk)
-            return done(request, _list_url(request, group), message=_told(invited), changed=MemberList.name)
+            return done(request, list_url(request, group), message=_told(invited), changed=MemberList.name)
     context = {
         "group": group,
         "form": form,
-        "back": _list_url(request, group),
-        "pending": _live(group).filter(is_user=True).count(),
+        "back": list_url(request, group),
+        "pending": pending_users(group),
     }
     return dialog(request, "licensing/invite.html", context, status=422 if form.errors else 200)
-
-
-def _list_url(request, group):
-    return reverse("licensing:member-list", args=[request.tenant.slug, group.pk])
 
 
 def _live(group):

@@ -7,7 +7,7 @@ from config.errors import Refused
 from config.policy import console_view
 from config.ui.formats import formats
 from config.ui.lists import list_page
-from config.ui.responses import confirm, dialog
+from config.ui.responses import confirm, dialog, gives_up
 from licensing.access import listed_members
 from licensing.actions.blocks import block_members
 from licensing.actions.invitations import resend
@@ -21,7 +21,6 @@ from licensing.views.chosen import (
     chosen_member,
     chosen_members,
     finish,
-    gives_up,
     list_url,
 )
 from licensing.views.effects import block_effect, lost_roles, member_lines, remove_effect

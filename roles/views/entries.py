@@ -1,8 +1,5 @@
 """The list, and changing or removing what is in it."""
 
-from uuid import UUID
-
-from django.core.exceptions import BadRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -10,8 +7,8 @@ from django.utils.translation import ngettext
 from config.errors import Refused
 from config.policy import console_view
 from config.ui.lists import list_page
-from config.ui.responses import confirm, dialog, done
-from config.ui.selection import read_selection
+from config.ui.responses import ask_to_give_up, confirm, dialog, done, gives_up
+from config.ui.selection import read_selection, read_versions, write_versions
 from roles.access import get_entry, listed_entries, lone_primary_group, visible_entries
 from roles.actions import remove_entries, set_entries, set_entry
 from roles.catalogue import Role
@@ -48,7 +45,7 @@ def entry_edit(request, pk):
     form = EditForm(request.POST or None, scopes=scopes, initial=initial)
     if request.method == "POST" and form.is_valid():
         cleaned = form.cleaned_data
-        gives_up = _gives_up(request)
+        giving_up = gives_up(request)
         try:
             set_entry(
                 tenant_id=request.tenant.pk,
@@ -56,18 +53,18 @@ def entry_edit(request, pk):
                 role=cleaned["role"],
                 groups=cleaned["groups"],
                 version=cleaned["version"],
-                giving_up=gives_up,
+                giving_up=giving_up,
                 by=request.actor,
             )
         except Refused as error:
             if error.code == "own-rights":
-                return _ask_again(request, verb=_("Give up my role"))
+                return _ask_again(request)
             if error.status != 422:
                 raise
             form.refuse(error)
         else:
             message = _("%(name)s is now %(role)s.") % {"name": subject.name, "role": Role(cleaned["role"]).label}
-            return _finish(request, message, gave_up=gives_up)
+            return _finish(request, message, gave_up=giving_up)
     context = {"entry": entry, "subject": subject, "form": form, "is_group": entry.group_id is not None}
     return dialog(request, "roles/entry_edit.html", context, status=422 if form.errors else 200)
 
@@ -93,28 +90,28 @@ def entries_edit(request):
     entries = list(selection.queryset.order_by("subject_key", "pk"))
     sent = "apply" in request.POST
     form = EntryForm(request.POST if sent else None, scopes=list(scope_objects(request.tenant.pk)))
-    versions = _posted_versions(request) if sent else _versions(entries)
+    versions = read_versions(request.POST.get(VERSIONS, "")) if sent else _versions(entries)
     if sent and form.is_valid():
         cleaned = form.cleaned_data
-        gives_up = _gives_up(request)
+        giving_up = gives_up(request)
         try:
             changed = set_entries(
                 entries=entries,
                 role=cleaned["role"],
                 groups=cleaned["groups"],
                 versions=versions,
-                giving_up=gives_up,
+                giving_up=giving_up,
                 by=request.actor,
             )
         except Refused as error:
             if error.code == "own-rights":
-                return _ask_again(request, verb=_("Give up my role"))
+                return _ask_again(request)
             if error.status != 422:
                 raise
             form.refuse(error)
         else:
             message = ngettext("%(count)s entry was changed.", "%(count)s entries were changed.", changed)
-            return _finish(request, message % {"count": changed}, gave_up=gives_up)
+            return _finish(request, message % {"count": changed}, gave_up=giving_up)
     context = {"entries": entries, "hidden": [*selection.hidden, ("apply", "1"), _field(versions)], "form": form}
     return dialog(request, "roles/entries_edit.html", context, status=422 if form.errors else 200)
 
@@ -124,22 +121,13 @@ def _versions(entries):
 
 
 def _field(versions):
-    return VERSIONS, ",".join(f"{pk}:{version}" for pk, version in versions.items())
-
-
-def _posted_versions(request):
-    """Return {entry id: version} that the page showed; raises BadRequest where no form of ours wrote it."""
-    pairs = (pair.partition(":") for pair in request.POST.get(VERSIONS, "").split(","))
-    try:
-        return {UUID(pk): int(version) for pk, _colon, version in pairs}
-    except ValueError as error:
-        raise BadRequest("versions missing") from error
+    return VERSIONS, write_versions(versions)
 
 
 def _remove(request, entries, *, hidden):
     count = len(entries)
     names = {"count": count, "name": entries[0].subject_name}
-    versions = _posted_versions(request) if "confirmed" in request.POST else _versions(entries)
+    versions = read_versions(request.POST.get(VERSIONS, "")) if "confirmed" in request.POST else _versions(entries)
     answer = confirm(
         request,
         title=ngettext("Delete the entry of %(name)s?", "Delete %(count)s entries?", count) % names,
@@ -156,34 +144,29 @@ def _remove(request, entries, *, hidden):
     )
     if answer:
         return answer
-    gives_up = _gives_up(request)
+    giving_up = gives_up(request)
     try:
-        removed = remove_entries(entries=entries, versions=versions, giving_up=gives_up, by=request.actor)
+        removed = remove_entries(entries=entries, versions=versions, giving_up=giving_up, by=request.actor)
     except Refused as error:
         if error.code == "own-rights":
-            return _ask_again(request, verb=_("Give up my role"))
+            return _ask_again(request)
         raise
     message = ngettext("%(name)s was removed from User Roles.", "%(count)s entries were removed.", removed)
-    return _finish(request, message % names, gave_up=gives_up)
+    return _finish(request, message % names, gave_up=giving_up)
 
 
-def _gives_up(request):
-    return request.POST.get("giving_up") == "yes"
-
-
-def _ask_again(request, *, verb):
-    """Ask a second time where people take the role from themselves (decision 20); the form's fields come along."""
-    hidden = [
-        (name, value) for name, values in request.POST.lists() for value in values if name != "csrfmiddlewaretoken"
-    ]
-    context = {
-        "title": _("Give up your own role?"),
-        "verb": verb,
-        "hidden": [*hidden, ("giving_up", "yes")],
-        "action": request.get_full_path(),
-        "back": list_url(request),
-    }
-    return dialog(request, "roles/give_up.html", context)
+def _ask_again(request):
+    return ask_to_give_up(
+        request,
+        title=_("Give up your own role?"),
+        warning=_("This takes the role of Primary Administrator from yourself"),
+        text=_(
+            "You will not be able to open User Roles any more. "
+            "Only another Primary Administrator can give the role back."
+        ),
+        verb=_("Give up my role"),
+        back=list_url(request),
+    )
 
 
 def _finish(request, message, *, gave_up):

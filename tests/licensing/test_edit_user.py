@@ -220,7 +220,7 @@ def test_a_member_removed_meanwhile_is_gone(acme, group, desk, user):
 
 
 def test_more_rows_than_one_step_takes_are_refused_with_their_number(acme, group, desk, user, admin, monkeypatch):
-    monkeypatch.setattr("licensing.views.chosen.MOST_ROWS", 2)
+    monkeypatch.setattr("licensing.actions.rules.MOST_ROWS", 2)
     answer = desk.post(at(acme, group, BULK), {"all": "1", "query": ""})
     assert answer.status_code == 422
     assert "3 rows are too many for one step: at most 2." in answer.text
