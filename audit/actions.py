@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.models import Channel, Event, Outcome
-from config.identifiers import text_key
+from config.identifiers import text_key, uuid_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,9 @@ def record_rows(
             SELECT roamkeep_uuid7(), %(tenant)s, statement_timestamp(), %(verb)s, 'ok', %(channel)s, %(actor)s, %(role)s,
                    %(groups_of_actor)s::uuid[], %(key)s, %(type)s, row.subject, row.grp, %(license_group)s, %(task)s,
                    %(parent)s, %(request)s, 1,
-                   %(shared)s::jsonb || row.own::jsonb, uuid_send(gen_random_uuid())
-            FROM unnest(%(subjects)s::uuid[], %(groups)s::uuid[], %(own)s::text[]) AS row (subject, grp, own)
+                   %(shared)s::jsonb || row.own, uuid_send(gen_random_uuid())
+            FROM ROWS FROM (unnest(%(subjects)s::uuid[], %(groups)s::uuid[]), jsonb_array_elements(%(own)s::jsonb))
+                 AS row (subject, grp, own)
             """,
             {
                 "tenant": tenant_id,
@@ -107,8 +108,8 @@ def record_rows(
                 "parent": parent_id,
                 "request": by.request_id,
                 "shared": json.dumps({"actor": by.name, **(labels or {})}),
-                "subjects": list(subjects),
-                "groups": list(groups),
-                "own": [json.dumps(one) for one in own],
+                "subjects": uuid_array(subjects),
+                "groups": uuid_array(groups),
+                "own": json.dumps(own),
             },
         )

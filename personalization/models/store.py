@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from config.schema import TenantModel, reference, tenant_constraints, tenant_foreign_key
+from config.schema import RowLevelSecurity, RowModel, TenantModel, reference, tenant_constraints, tenant_foreign_key
 from personalization.models.people import ManagedUser, SettingsGroup
 
 
@@ -98,15 +98,21 @@ class Origin(models.TextChoices):
     STALE_UPLOAD = "stale-upload", _("Upload that came too late")
 
 
-class Backup(TenantModel):
+class Backup(RowModel):
     """An older state of one profile: one row that points to a snapshot (decision 12). Immutable except for protection,
     name, comment and deletion (INV-1).
 
     `protected_until` = 'infinity' protects for ever. `made_version` is the profile's version that the change after a
     `before-change` backup made: Undo is offered while it is current. `task_id` is the task that wrote the row,
     `deleted_task_id` the one that deleted it.
+
+    Written by the thousand: its tenant is that of its profile, which the reference checks, and nothing refers to it, so
+    it has neither a foreign key of the tenant nor a second unique key.
     """
 
+    tenant = models.ForeignKey(
+        "accounts.Tenant", models.DO_NOTHING, db_constraint=False, editable=False, related_name="+", db_index=False
+    )
     profile = tenant_foreign_key(SettingsProfile)
     snapshot = tenant_foreign_key(Snapshot)
     created_at = models.DateTimeField()
@@ -127,7 +133,7 @@ class Backup(TenantModel):
 
     class Meta:
         constraints = [
-            *tenant_constraints("personalization_backup"),
+            RowLevelSecurity(name="personalization_backup_rls"),
             reference("personalization_backup", "profile_id", "personalization.SettingsProfile", "CASCADE"),
             reference("personalization_backup", "snapshot_id", "personalization.Snapshot"),
         ]

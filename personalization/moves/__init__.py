@@ -22,6 +22,7 @@ from personalization.moves.backups import (
 )
 from personalization.moves.bulk import (
     Held,
+    RestoredUser,
     all_profiles,
     back_up_many,
     delete_older_many,
@@ -29,7 +30,7 @@ from personalization.moves.bulk import (
     restore_many,
 )
 from personalization.moves.changes import Effects, Restored, clear, effects_of_task, restore, undo_change
-from personalization.moves.rows import LockedProfile, lock_profiles, uuid_array
+from personalization.moves.rows import LockedProfile, lock_profiles
 
 __all__ = [
     "AGES",
@@ -42,6 +43,7 @@ __all__ = [
     "Held",
     "LockedProfile",
     "Restored",
+    "RestoredUser",
     "all_profiles",
     "back_up",
     "back_up_many",
@@ -59,5 +61,4 @@ __all__ = [
     "restore_many",
     "undo_change",
     "unprotect",
-    "uuid_array",
 ]

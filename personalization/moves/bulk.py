@@ -103,58 +103,88 @@ def back_up_many(
     )
 
 
+class RestoredUser(NamedTuple):
+    """What became of a user who has a backup at all: profiles changed; none where another transaction holds one."""
+
+    changed: int
+    is_whole: bool
+
+
 def restore_many(
     *,
     tenant_id: UUID,
-    profiles: str,
+    user_ids: Iterable[UUID],
     settings_group_ids: Iterable[UUID] | None,
     not_later_than: datetime | None,
     created_by: str,
     task_id: UUID,
-) -> Mapping[UUID, int]:
-    """Restore the newest backup of every profile, of those made not later than a time where one is given.
+) -> Mapping[UUID, RestoredUser]:
+    """Restore the newest backup of every profile of users, of those made not later than a time where one is given.
 
-    Return {user: profiles changed} of the users who have such a backup at all.
+    It holds what it changes itself, in id order, and passes over users of whom another transaction holds some of it.
+    Return {user: RestoredUser} of the users who have such a backup at all.
     """
-    # The array stands at both reads of the profiles: joined to rows, a tenant of some thousand profiles would be read
-    # whole for each batch; and in the order of their ids, neighbours of the indexes are written one after the other.
-    return dict(
-        rows(
-            f"""
-            WITH newest AS MATERIALIZED (
-                SELECT p.id, p.managed_user_id, p.version + 1 AS version, coalesce(p.snapshot_id, nothing.id) AS was,
-                       NULLIF(found.snapshot_id, nothing.id) AS becomes,
-                       p.snapshot_id IS DISTINCT FROM NULLIF(found.snapshot_id, nothing.id) AS changes
-                FROM (SELECT (SELECT s.id FROM personalization_snapshot s
-                              WHERE s.tenant_id = %(tenant)s AND s.digest = %(nothing)s) AS id) AS nothing
-                CROSS JOIN personalization_settingsprofile p
-                CROSS JOIN LATERAL ({NEWEST.format(profile="p.id")}) found
-                WHERE p.tenant_id = %(tenant)s AND p.id = ANY(%(profiles)s::uuid[])
-                  AND {_in_groups(settings_group_ids, "p.")}
-            ), kept AS (
-                INSERT INTO personalization_backup
-                    (id, tenant_id, profile_id, snapshot_id, created_at, origin, created_by, name, comment,
-                     made_version, task_id, version)
-                SELECT roamkeep_uuid7(), %(tenant)s, id, was, statement_timestamp(), 'before-change', %(by)s, '', '',
-                       version, %(task)s, 1
-                FROM newest WHERE changes
-            ), moved AS (
-                UPDATE personalization_settingsprofile p SET snapshot_id = newest.becomes, version = newest.version
-                FROM newest
-                WHERE newest.changes AND p.tenant_id = %(tenant)s AND p.id = newest.id
-                  AND p.id = ANY(%(profiles)s::uuid[])
-            )
-            SELECT managed_user_id, count(*) FILTER (WHERE changes) FROM newest GROUP BY 1
-            """,
-            tenant=tenant_id,
-            nothing=NOTHING,
-            profiles=profiles,
-            groups=uuid_set(settings_group_ids or ()),
-            until=not_later_than,
-            by=created_by,
-            task=task_id,
-        )
-    )
+    parameters = {
+        "tenant": tenant_id,
+        "nothing": NOTHING,
+        "users": uuid_set(user_ids),
+        "groups": uuid_set(settings_group_ids or ()),
+        "until": not_later_than,
+        "by": created_by,
+        "task": task_id,
+    }
+    statement = _RESTORE.format(in_groups=_in_groups(settings_group_ids, "p."))
+    found = rows(statement, **parameters)
+    if any(lacks_nothing for *_, lacks_nothing in found):
+        put_snapshot(tenant_id=tenant_id, items=[])
+        found = rows(statement, **parameters)
+    return {user_id: RestoredUser(changed, is_whole) for user_id, changed, is_whole, _ in found}
+
+
+# What is held is looked at again: it may have changed between this statement's view and the lock. A profile without
+# settings is kept as the empty snapshot; where that is not there yet (`lacks_nothing`), nothing at all is written.
+_RESTORE = f"""
+WITH nothing AS (
+    SELECT (SELECT s.id FROM personalization_snapshot s
+            WHERE s.tenant_id = %(tenant)s AND s.digest = %(nothing)s) AS id
+), seen AS MATERIALIZED (
+    SELECT p.id, p.managed_user_id, NULLIF(found.snapshot_id, nothing.id) AS becomes,
+           p.snapshot_id IS DISTINCT FROM NULLIF(found.snapshot_id, nothing.id) AS changes
+    FROM nothing CROSS JOIN personalization_settingsprofile p CROSS JOIN LATERAL ({NEWEST.format(profile="p.id")}) found
+    WHERE p.tenant_id = %(tenant)s AND p.managed_user_id = ANY(%(users)s::uuid[]) AND {{in_groups}}
+), held AS MATERIALIZED (
+    SELECT p.id, p.snapshot_id, p.version FROM personalization_settingsprofile p
+    WHERE p.tenant_id = %(tenant)s AND p.id = ANY(ARRAY(SELECT id FROM seen WHERE changes))
+    ORDER BY p.id FOR UPDATE SKIP LOCKED
+), users AS MATERIALIZED (
+    SELECT seen.managed_user_id, count(*) FILTER (WHERE seen.changes) = count(held.id) AS is_whole
+    FROM seen LEFT JOIN held ON held.id = seen.id GROUP BY 1
+), lacking AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM held CROSS JOIN nothing WHERE held.snapshot_id IS NULL AND nothing.id IS NULL) AS nothing
+), going AS MATERIALIZED (
+    SELECT held.id, seen.managed_user_id, coalesce(held.snapshot_id, nothing.id) AS was, seen.becomes,
+           held.version + 1 AS version
+    FROM held JOIN seen ON seen.id = held.id JOIN users ON users.managed_user_id = seen.managed_user_id
+    CROSS JOIN nothing CROSS JOIN lacking
+    WHERE users.is_whole AND held.snapshot_id IS DISTINCT FROM seen.becomes AND NOT lacking.nothing
+    ORDER BY held.id
+), kept AS (
+    INSERT INTO personalization_backup
+        (id, tenant_id, profile_id, snapshot_id, created_at, origin, created_by, name, comment, made_version, task_id,
+         version)
+    SELECT roamkeep_uuid7(), %(tenant)s, id, was, statement_timestamp(), 'before-change', %(by)s, '', '', version,
+           %(task)s, 1
+    FROM going
+), moved AS (
+    UPDATE personalization_settingsprofile p SET snapshot_id = going.becomes, version = going.version
+    FROM going
+    WHERE p.tenant_id = %(tenant)s AND p.id = going.id AND p.id = ANY(ARRAY(SELECT id FROM going))
+)
+SELECT users.managed_user_id, coalesce(going.profiles, 0), users.is_whole, lacking.nothing
+FROM users CROSS JOIN lacking
+LEFT JOIN (SELECT managed_user_id, count(*) AS profiles FROM going GROUP BY 1) going
+    ON going.managed_user_id = users.managed_user_id
+"""
 
 
 def delete_older_many(

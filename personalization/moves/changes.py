@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
+from config.identifiers import uuid_array
 from personalization.formats import compression, manifest
-from personalization.moves.rows import rows, uuid_array, uuid_set
+from personalization.moves.rows import rows, uuid_set
 from personalization.store import put_snapshot
 
 NOTHING = compression.digest(manifest.encode([]))

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from config.identifiers import uuid_array
+
 
 class LockedProfile(NamedTuple):
     """A profile that this transaction holds."""
@@ -41,11 +43,6 @@ def lock_profiles(
         groups=uuid_set(settings_group_ids or ()),
     )
     return [LockedProfile(*row) for row in found]
-
-
-def uuid_array(ids: Iterable[UUID]) -> str:
-    """Return ids as the text of a PostgreSQL array: five times cheaper than the driver's own way with thousands."""
-    return "{" + ",".join([pk.hex for pk in ids]) + "}"
 
 
 def uuid_set(ids: Iterable[UUID]) -> str:

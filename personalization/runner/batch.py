@@ -11,10 +11,10 @@ from audit.actions import Actor
 from config.errors import Refused
 from personalization import moves
 from personalization.actions.tasks import Operation, scope_of
-from personalization.models import ItemState, ManagedUser, SettingsGroup, Task, TaskOperation, Verb
+from personalization.models import ItemState, Task, TaskOperation, Verb
 from personalization.outcomes import Outcome
 from personalization.runner.results import Result, write
-from personalization.runner.steps import STEPS, Step
+from personalization.runner.steps import HOLD_THEMSELVES, STEPS, Step
 
 log = structlog.get_logger(__name__)
 
@@ -26,13 +26,15 @@ IN_USE = "somebody else was changing these settings"
 
 @dataclass(slots=True)
 class Item:
-    """A pending item: `applied` operations are done for good, `attempts` tries have failed."""
+    """A pending item: `applied` operations are done for good, `attempts` tries have failed. `group_id` is the user's of
+    now, `label` the name; None where the user is gone."""
 
     pk: UUID
     user_id: UUID
     group_id: UUID
-    attempts: int = 0
-    applied: int = 0
+    attempts: int
+    applied: int
+    label: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +54,21 @@ class Batch:
             return None
         if operation.pk not in self.scopes:
             tenant_id, groups = self.task.tenant_id, tuple(UUID(pk) for pk in operation.settings_groups)
-            chosen = frozenset(scope_of(tenant_id, Operation(operation.verb, tuple(operation.kinds), groups)))
-            is_all = SettingsGroup.objects.filter(tenant_id=tenant_id).count() == len(chosen)
+            chosen, is_all = scope_of(tenant_id, Operation(operation.verb, tuple(operation.kinds), groups))
             self.scopes[operation.pk] = None if is_all else chosen
         return self.scopes[operation.pk]
 
 
 def work(batch):
-    """Do a batch and write what came of it, in the caller's transaction."""
-    found = ManagedUser.objects.filter(tenant_id=batch.task.tenant_id, pk__in=[item.user_id for item in batch.items])
-    users = {pk: (group_id, rf"{domain}\{name}") for pk, group_id, domain, name in
-             found.values_list("pk", "group_id", "domain", "name")}  # fmt: skip
+    """Do a batch and write what came of it, in the caller's transaction; the counters of the task are the caller's to
+    save."""
+    rights, groups = batch.by.rights, {item.group_id for item in batch.items}
+    open_groups = {group for group in groups if rights.may("tasks.submit", group)}
     results, allowed = {}, []
     for item in batch.items:
-        if item.user_id not in users:
+        if item.label is None:
             results[item.pk] = Result(ItemState.FAILED, outcome=Outcome.GONE, applied=item.applied)
-        elif not batch.by.rights.may("tasks.submit", users[item.user_id][0]):
+        elif item.group_id not in open_groups:
             results[item.pk] = Result(ItemState.DENIED, outcome=Outcome.DENIED, applied=item.applied)
         else:
             allowed.append(item)
@@ -80,7 +81,7 @@ def work(batch):
         log.warning("batch_failed", task_id=str(batch.task.pk), users=len(allowed), error=type(error).__name__)
         for item in allowed:
             results[item.pk] = _alone(batch, item)
-    write(batch, results, users)
+    write(batch, results)
 
 
 def _connection_is_lost():
@@ -147,13 +148,16 @@ def _apply(batch, items, operations):
     starts = {item.user_id: item.applied for item in items}
     scopes = [batch.scope(operation) for operation in operations]
     every = None if None in scopes else frozenset().union(*scopes)
-    held = moves.hold_users(tenant_id=tenant_id, user_ids=starts, settings_group_ids=every)
+    held = {}
+    if len(operations) > 1 or operations[0].verb not in HOLD_THEMSELVES:
+        held = moves.hold_users(tenant_id=tenant_id, user_ids=starts, settings_group_ids=every)
     locked_out = {user_id for user_id, profiles in held.items() if not profiles.is_whole}
     results = {user_id: Result() for user_id in starts if user_id not in locked_out}
     for operation, scope in zip(operations, scopes, strict=True):
         reached = [user_id for user_id in results if starts[user_id] <= operation.position]
         mine = {user_id: held[user_id] for user_id in reached if user_id in held}
-        done = STEPS[operation.verb](Step(batch.task, operation, mine, scope))
+        done = STEPS[operation.verb](Step(batch.task, operation, reached, mine, scope))
+        locked_out |= done.locked_out
         for user_id in reached:
             results[user_id].add(Result(changed=done.changed.get(user_id, 0), outcome=done.word(user_id)))
     with connection.cursor() as cursor:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import F
 
 from audit.actions import record_rows
-from personalization.models import ItemState, Task
-from personalization.moves import uuid_array
+from config.identifiers import uuid_array
+from personalization.models import ItemState
 
 
 @dataclass(slots=True)
@@ -35,7 +34,8 @@ class Result:
         return self
 
 
-# `state = 0`: an item that has ended is never written again, whatever a caller believes.
+# `state = 0`: an item that has ended is never written again, whatever a caller believes. The array once more: without
+# it each batch would read every pending item of the task.
 _ITEMS = """
 UPDATE personalization_taskitem i
 SET group_id = r.group_id, state = r.state, attempts = r.attempts, applied = r.applied, retry_after = r.retry_after,
@@ -46,6 +46,7 @@ FROM unnest(%(items)s::uuid[], %(groups)s::uuid[], %(states)s::smallint[], %(att
             %(errors)s::text[])
      AS r (id, group_id, state, attempts, applied, retry_after, changed, outcome, error)
 WHERE i.tenant_id = %(tenant)s AND i.task_id = %(task)s AND i.id = r.id AND i.state = 0
+  AND i.id = ANY(%(items)s::uuid[])
 """
 
 
@@ -54,10 +55,10 @@ def _array(values):
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def write(batch, results, users):
-    """Write the results of a batch; `users`: {user: (personalization group, name)} of those who are still there.
+def write(batch, results):
+    """Write the results of a batch and add them to the counters of its task, which the runner saves.
 
-    One event per user whose data changed (decision 31). The counters come last: steering the task waits for that row.
+    One event per user whose data changed (decision 31).
     """
     task = batch.task
     pairs = [(item, results[item.pk]) for item in batch.items]
@@ -70,7 +71,7 @@ def write(batch, results, users):
                 "task": task.pk,
                 "now": batch.now,
                 "items": uuid_array(item.pk for item, _ in pairs),
-                "groups": uuid_array(users.get(item.user_id, (item.group_id,))[0] for item, _ in pairs),
+                "groups": uuid_array(item.group_id for item, _ in pairs),
                 "states": _array(int(result.state) for _, result in pairs),
                 "attempts": _array(item.attempts for item, _ in pairs),
                 "applied": _array(result.applied for _, result in pairs),
@@ -89,8 +90,8 @@ def write(batch, results, users):
         rows=[
             (
                 item.user_id,
-                users[item.user_id][0],
-                {"user": users[item.user_id][1], "changed": result.changed, "outcome": str(result.outcome)},
+                item.group_id,
+                {"user": item.label, "changed": result.changed, "outcome": str(result.outcome)},
             )
             for item, result in pairs
             if result.changed
@@ -100,12 +101,10 @@ def write(batch, results, users):
         labels={"number": task.number, "task": task.name},
     )
     states = Counter(result.state for _, result in pairs)
-    Task.objects.filter(tenant_id=task.tenant_id, pk=task.pk).update(
-        done=F("done") + len(pairs) - states[ItemState.PENDING],
-        succeeded=F("succeeded") + states[ItemState.SUCCEEDED],
-        partial=F("partial") + states[ItemState.PARTIAL],
-        failed=F("failed") + states[ItemState.FAILED],
-        denied=F("denied") + states[ItemState.DENIED],
-        retries=F("retries") + sum(1 for _, result in pairs if result.error and result.retry_after),
-        changed=F("changed") + sum(result.changed for _, result in pairs),
-    )
+    task.done += len(pairs) - states[ItemState.PENDING]
+    task.succeeded += states[ItemState.SUCCEEDED]
+    task.partial += states[ItemState.PARTIAL]
+    task.failed += states[ItemState.FAILED]
+    task.denied += states[ItemState.DENIED]
+    task.retries += sum(1 for _, result in pairs if result.error and result.retry_after)
+    task.changed += sum(result.changed for _, result in pairs)

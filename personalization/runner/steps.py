@@ -1,7 +1,7 @@
 """What each verb of a task does to many users at once. A step gets profiles that this transaction holds."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,10 +12,12 @@ from personalization.outcomes import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation on users whose profiles are held; `settings_groups` None = all."""
+    """One operation on users; `settings_groups` None = all. `held` are the profiles of those who have some, unless the
+    step holds what it changes itself."""
 
     task: Task
     operation: TaskOperation
+    users: Collection[UUID]
     held: Mapping[UUID, moves.Held]
     settings_groups: frozenset[UUID] | None
 
@@ -24,41 +26,51 @@ class Step:
         return {
             "tenant_id": self.task.tenant_id,
             "task_id": self.task.pk,
-            "profiles": moves.all_profiles(self.held.values()),
             "settings_group_ids": self.settings_groups,
         }
+
+    def profiles(self):
+        """Return the held profiles, as the statements take them."""
+        return moves.all_profiles(self.held.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a step did: profiles or backups touched per user, and the outcome's word for a user."""
+    """What a step did: profiles or backups touched per user, the outcome's word for a user, and whom another held."""
 
     changed: Mapping[UUID, int]
     word: Callable[[UUID], str]
+    locked_out: frozenset[UUID] = frozenset()
 
 
 def _create_backups(step):
-    made = moves.back_up_many(created_by=step.task.creator_name, name=step.task.name, **step.where())
+    made = moves.back_up_many(
+        profiles=step.profiles(), created_by=step.task.creator_name, name=step.task.name, **step.where()
+    )
     return Done(made, lambda user: Outcome.BACKED_UP if user in made else Outcome.NOTHING_TO_BACK_UP)
 
 
 def _restore(step):
     restored = moves.restore_many(
-        not_later_than=step.operation.not_later_than, created_by=step.task.creator_name, **step.where()
+        user_ids=step.users,
+        not_later_than=step.operation.not_later_than,
+        created_by=step.task.creator_name,
+        **step.where(),
     )
+    changed = {user: row.changed for user, row in restored.items() if row.changed}
 
     def word(user):
         if user not in restored:
             return Outcome.NOTHING_TO_RESTORE
-        return Outcome.RESTORED if restored[user] else Outcome.ALREADY_SO
+        return Outcome.RESTORED if user in changed else Outcome.ALREADY_SO
 
-    return Done(restored, word)
+    return Done(changed, word, frozenset(user for user, row in restored.items() if not row.is_whole))
 
 
 def _delete_older(step):
     with_protected = step.operation.include_protected
     deleted = moves.delete_older_many(
-        age_days=step.operation.age_days, include_protected=with_protected, **step.where()
+        profiles=step.profiles(), age_days=step.operation.age_days, include_protected=with_protected, **step.where()
     )
     # The audit trail says so where protected ones went too (AC-MBK-2).
     gone = Outcome.DELETED_PROTECTED_TOO if with_protected else Outcome.DELETED
@@ -95,3 +107,6 @@ STEPS = {
     Verb.UNDO: _undo,
 }
 """A later verb is one function here and one entry."""
+
+HOLD_THEMSELVES = frozenset({Verb.RESTORE_LATEST, Verb.RESTORE_NOT_LATER})
+"""Steps that lock what they change, where they are a task's only one: few profiles differ from their newest backup."""

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from config.identifiers import uuid7
+from config.identifiers import uuid7, uuid_array
 from personalization import moves
 from personalization.models import Backup, SettingsProfile
 from tests.ledger.crowd import backups, crowd, profiles, states
@@ -28,19 +28,22 @@ def hold(world, users, settings_group_ids=None):
     return moves.hold_users(tenant_id=world.pk, user_ids=users, settings_group_ids=settings_group_ids)
 
 
-def restore(world, profile_ids, **options):
+def restore(world, users, **options):
+    """Return {user: profiles changed} of those who are whole, {user: None} of those of whom another holds some."""
     arguments = {"settings_group_ids": None, "not_later_than": None, "created_by": "adam", "task_id": TASK} | options
-    return moves.restore_many(tenant_id=world.pk, profiles=moves.uuid_array(profile_ids), **arguments)
+    found = moves.restore_many(tenant_id=world.pk, user_ids=users, **arguments)
+    assert not any(row.changed for row in found.values() if not row.is_whole)
+    return {user: row.changed if row.is_whole else None for user, row in found.items()}
 
 
 def delete(world, profile_ids, **options):
     arguments = {"settings_group_ids": None, "age_days": 5, "include_protected": False, "task_id": TASK} | options
-    return moves.delete_older_many(tenant_id=world.pk, profiles=moves.uuid_array(profile_ids), **arguments)
+    return moves.delete_older_many(tenant_id=world.pk, profiles=uuid_array(profile_ids), **arguments)
 
 
 def back_up(world, profile_ids, **options):
     arguments = {"settings_group_ids": None, "created_by": "adam", "name": "Before the move", "task_id": TASK} | options
-    return moves.back_up_many(tenant_id=world.pk, profiles=moves.uuid_array(profile_ids), **arguments)
+    return moves.back_up_many(tenant_id=world.pk, profiles=uuid_array(profile_ids), **arguments)
 
 
 def ids(world):
@@ -115,9 +118,9 @@ def test_each_verb_reaches_the_chosen_settings_groups_only(acme, two):
         assert back_up(acme, ids(acme), **only) == dict.fromkeys(two, 1)
         assert delete(acme, ids(acme), **only, age_days=15) == {}  # replaced ten days ago
         assert delete(acme, ids(acme), **only) == dict.fromkeys(two, 1)
-        assert restore(acme, ids(acme), **only) == dict.fromkeys(two, 0)  # the task's own backup is the newest
-        assert restore(acme, ids(acme), settings_group_ids=[]) == {}
-        assert restore(acme, ids(acme)) == dict.fromkeys(two, 1)
+        assert restore(acme, two, **only) == dict.fromkeys(two, 0)  # the task's own backup is the newest
+        assert restore(acme, two, settings_group_ids=[]) == {}
+        assert restore(acme, two) == dict.fromkeys(two, 1)
     assert {b.profile_id for b in backups(acme, origin="task")} == first
     assert {b.profile_id for b in backups(acme, deleted_at__isnull=False)} == first
     assert {pk for pk, state in states(acme).items() if state == 1} == {p.pk for p in rows} - first
@@ -128,8 +131,8 @@ def test_each_verb_reaches_the_chosen_settings_groups_only(acme, two):
 def test_a_restore_keeps_what_it_replaces_and_writes_only_what_changes(acme, two):
     rows = profiles(acme)
     with acme.context():
-        assert restore(acme, [p.pk for p in rows[:3]]) == {two[0]: 2, two[1]: 1}
-        assert restore(acme, ids(acme)) == {two[0]: 0, two[1]: 1}
+        assert restore(acme, two[:1]) == {two[0]: 2}
+        assert restore(acme, two) == {two[0]: 0, two[1]: 2}
     assert set(states(acme).values()) == {1}
     assert {p.version for p in profiles(acme)} == {2}
     kept = backups(acme, origin="before-change")
@@ -145,8 +148,7 @@ def test_a_profile_without_settings_is_restored_and_its_emptiness_kept(acme, two
     rows = profiles(acme)
     with acme.context():
         SettingsProfile.objects.filter(pk=rows[0].pk).update(snapshot=None)
-        held = hold(acme, two)
-        done = restore(acme, [pk for one in held.values() for pk in one.ids])
+        done = restore(acme, two)
         [kept] = Backup.objects.select_related("snapshot").filter(profile_id=rows[0].pk, origin="before-change")
         assert (kept.snapshot.value_count, kept.snapshot.file_count, kept.made_version) == (0, 0, 2)
         moves.undo_change(tenant_id=acme.pk, before_backup_ids=[kept.pk], created_by="adam")
@@ -166,8 +168,8 @@ def test_restoring_a_backup_of_emptiness_leaves_nothing_stored(acme, two):
         Backup.objects.create(
             tenant=acme.tenant, profile=empty, snapshot_id=nothing, origin="manual", created_at=timezone.now()
         )
-        assert restore(acme, [empty.pk]) == {two[0]: 1}
-        assert restore(acme, [empty.pk]) == {two[0]: 0}
+        assert restore(acme, two[:1]) == {two[0]: 2}
+        assert restore(acme, two[:1]) == {two[0]: 0}
     assert profiles(acme)[0].snapshot_id is None
 
 
@@ -177,8 +179,8 @@ def test_not_later_than_includes_its_moment_and_leaves_out_who_has_none(acme, tw
     with acme.context():
         moment = Backup.objects.get(pk=numbered(acme, row, 2)).created_at
         Backup.objects.filter(profile__managed_user_id=two[1], created_at=moment).delete()
-        assert restore(acme, ids(acme), not_later_than=moment - datetime.timedelta(microseconds=1)) == {}
-        assert restore(acme, ids(acme), not_later_than=moment) == {two[0]: 2}
+        assert restore(acme, two, not_later_than=moment - datetime.timedelta(microseconds=1)) == {}
+        assert restore(acme, two, not_later_than=moment) == {two[0]: 2}
     assert [states(acme)[p.pk] for p in profiles(acme)] == [2, 2, 0, 0]
 
 
@@ -191,7 +193,7 @@ def test_a_deleted_backup_and_a_safety_copy_are_not_the_newest(acme, two):
             Backup.objects.create(
                 tenant=acme.tenant, profile=row, snapshot_id=row.snapshot_id, origin=origin, created_at=timezone.now()
             )
-        assert restore(acme, [row.pk]) == {two[0]: 1}
+        assert restore(acme, two[:1]) == {two[0]: 2}
     assert states(acme)[row.pk] == 2
 
 
@@ -199,11 +201,35 @@ def test_a_deleted_backup_and_a_safety_copy_are_not_the_newest(acme, two):
 def test_profiles_of_another_tenant_are_not_touched(acme, globex, two):
     mine = ids(acme)
     with globex.context():
-        assert back_up(globex, mine) == restore(globex, mine) == delete(globex, mine) == {}
+        assert back_up(globex, mine) == restore(globex, two) == delete(globex, mine) == {}
     before = (len(backups(acme)), set(states(acme).values()))
     with acme.context():  # nor where the caller names the wrong tenant
-        assert back_up(globex, mine) == restore(globex, mine) == delete(globex, mine) == {}
+        assert back_up(globex, mine) == restore(globex, two) == delete(globex, mine) == {}
     assert (len(backups(acme)), set(states(acme).values())) == before == (8, {0})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_user_of_whom_somebody_holds_what_would_change_is_left_whole(acme):
+    users = crowd(acme, 3, groups=2).users
+    rows = profiles(acme)
+    held, release = threading.Event(), threading.Event()
+
+    def occupy():
+        with acme.context():
+            moves.lock_profiles(tenant_id=acme.pk, profile_ids=[rows[0].pk])
+            held.set()
+            release.wait(WAIT)
+
+    with thread(occupy):
+        assert held.wait(WAIT)
+        with acme.context():
+            done = restore(acme, users)
+        release.set()
+    assert done == {users[0]: None, users[1]: 2, users[2]: 2}
+    assert {p.version for p in profiles(acme) if p.managed_user_id == users[0]} == {1}
+    assert {b.profile_id for b in backups(acme, origin="before-change")} == {p.pk for p in rows[2:]}
+    with acme.context():
+        assert restore(acme, users) == {users[0]: 2, users[1]: 0, users[2]: 0}
 
 
 # --- delete ---------------------------------------------------------------------------------------------------------

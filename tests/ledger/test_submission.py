@@ -306,7 +306,10 @@ def test_settings_groups_of_another_tenant_are_not_in_scope(acme, globex, alice)
     crowd(globex, 1)
     foreign = settings_groups(globex)[0].pk
     with acme.context():
-        assert actions.scope_of(acme.pk, operation(Verb.CREATE_BACKUPS, kinds=(), settings_groups=(foreign,))) == []
+        assert (
+            actions.scope_of(acme.pk, operation(Verb.CREATE_BACKUPS, kinds=(), settings_groups=(foreign,)))[0]
+            == frozenset()
+        )
 
 
 # --- the bell ---------------------------------------------------------------------------------------------------------

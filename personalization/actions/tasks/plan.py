@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.errors import Refused
+from config.identifiers import uuid_array
 from personalization.models import EARLIEST, SettingsGroup, Verb
-from personalization.moves import AGES, NEWEST, OLD, uuid_array
+from personalization.moves import AGES, NEWEST, OLD
 from personalization.statistics import learn_tenant
 
 TYPED_ABOVE = 50
@@ -102,10 +103,11 @@ _TOUCHED = {
 
 
 def scope_of(tenant_id, operation):
-    """Return the ids of the settings groups that an operation covers."""
-    rows = SettingsGroup.objects.filter(tenant_id=tenant_id)
-    chosen = set(rows.filter(pk__in=operation.settings_groups).values_list("pk", flat=True))
-    return sorted(chosen | set(rows.filter(kind__in=operation.kinds).values_list("pk", flat=True)), key=str)
+    """Return the ids of the settings groups that an operation covers, and whether these are all there are."""
+    there = SettingsGroup.objects.filter(tenant_id=tenant_id).values_list("pk", "kind")
+    kinds, named = set(operation.kinds), set(operation.settings_groups)
+    chosen = frozenset(pk for pk, kind in there if kind in kinds or pk in named)
+    return chosen, len(chosen) == len(there)
 
 
 def target_parameters(tenant_id, targets, by):
@@ -161,7 +163,7 @@ def preview(*, tenant_id, operations, targets, by):
                 f"WITH chosen AS MATERIALIZED (SELECT u.id {TARGETS}) {_TOUCHED[operation.verb]}",
                 parameters
                 | {
-                    "scope": uuid_array(scope_of(tenant_id, operation)),
+                    "scope": uuid_array(scope_of(tenant_id, operation)[0]),
                     "until": operation.not_later_than,
                     "days": operation.age_days,
                     "protected": operation.include_protected,
