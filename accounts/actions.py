@@ -17,7 +17,8 @@ from accounts.throttle import account_key, forgive
 from audit.actions import record
 from config.errors import Conflict, Refused
 from config.identifiers import text_key
-from config.tenancy import tenant_context
+from config.names import check_name
+from config.tenancy import operator_context, tenant_context
 
 
 def create_tenant(*, slug, name, time_zone="UTC", by):
@@ -68,11 +69,11 @@ def register_local(*, tenant_id, address, key, name, password, by):
     """Create the account of somebody whose address a mailed link has just proved, and return the User (decision 26).
 
     address: as it is written to; key: what is compared. The membership is made by the invitation. Raises Refused (weak
-    password) and Conflict (the address belongs to an account already).
+    password, invisible characters in the name) and Conflict (the address belongs to an account already).
     """
     if User.objects.filter(email_key=key).exists():
         raise Conflict(_("This address has an account already. Sign in with it."), code="address-taken")
-    user = User(display_name=name.strip()[:200], email=address, email_key=key)
+    user = User(display_name=check_name(name)[:200], email=address, email_key=key)
     _set_password(user, password)
     try:
         with transaction.atomic():
@@ -180,14 +181,18 @@ def unlock(*, membership, by):
     return bool(unlocked)
 
 
-@transaction.atomic
 def set_operator(*, membership, is_operator, by):
-    """Make the account of a member a platform operator, or end that; returns whether anything changed (decision 27)."""
-    changed = User.objects.filter(pk=membership.user_id, is_operator=not is_operator).update(is_operator=is_operator)
-    if changed:
-        verb = "operator.appointed" if is_operator else "operator.dismissed"
-        labels = {"person": _named(membership)}
-        record(verb, tenant_id=membership.tenant_id, by=by, subject=membership, labels=labels)
+    """Make the account of a member a platform operator, or end that; returns whether anything changed (decision 27).
+
+    It runs on the operator's database role, the only one of the server that may; the member must be committed.
+    """
+    with operator_context() as alias:
+        accounts = User.objects.using(alias).filter(pk=membership.user_id, is_operator=not is_operator)
+        changed = accounts.update(is_operator=is_operator)
+        if changed:
+            verb = "operator.appointed" if is_operator else "operator.dismissed"
+            labels = {"person": _named(membership)}
+            record(verb, tenant_id=membership.tenant_id, by=by, subject=membership, labels=labels, using=alias)
     return bool(changed)
 
 

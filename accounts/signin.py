@@ -4,14 +4,17 @@ Every refused attempt does the same work, whatever the login: one Argon2id compu
 of the tenant. So neither text nor status nor time tells whether an account exists, is local, disabled or locked.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import tallies, throttle
@@ -27,6 +30,7 @@ from audit.actions import record
 from config.identifiers import text_key
 from config.tenancy import tenant_context
 
+log = structlog.get_logger(__name__)
 NEUTRAL = _("Login and password do not fit together, or this account may not sign in here.")
 PROOF = "sign_in_proof"  # session key: what is proven while a sign-in waits for its later stages
 
@@ -39,6 +43,17 @@ class NotProven(Exception):
         self.reason = reason
 
 
+class SignInFailed(Exception):
+    """Nobody was signed in, and that is noted: `message` is what the person reads, `retry_after` seconds or None.
+
+    `status` 422: not proven; 429: slowed; 503: no directory answered.
+    """
+
+    def __init__(self, status, message, retry_after=None):
+        super().__init__(message)
+        self.status, self.message, self.retry_after = status, message, retry_after
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """Who has proven to be who: a local membership, or a person of a directory as it was read at `read_at`."""
@@ -47,6 +62,46 @@ class Proof:
     directory_id: UUID | None = None
     person: Person | None = None
     read_at: datetime | None = None
+
+
+@sensitive_variables("password")
+def sign_in(*, tenant, login, password, origin, enter, user_id=None):
+    """Sign somebody in, whatever asks for it: throttle, proof with no transaction open, admission, then `enter`.
+
+    `enter(membership, proof, attempt)` runs in the transaction of the admission, as `user_id` (whoever the browser has a
+    session of), and what it returns is returned. Raises SignInFailed.
+    """
+    try:
+        with tenant_context(tenant.pk):
+            attempt = throttle.reserve(tenant_id=tenant.pk, login=login, origin=origin)
+    except throttle.Slowed as slowed:
+        with tenant_context(tenant.pk):
+            note_slowed(tenant_id=tenant.pk, login=login, slowed=slowed)
+        raise SignInFailed(429, _slowed_text(slowed.retry_after), slowed.retry_after) from None
+    try:
+        proof = prove(tenant_id=tenant.pk, login=login, password=password)
+        with tenant_context(tenant.pk, user_id):
+            return enter(admit(tenant_id=tenant.pk, proof=proof), proof, attempt)
+    except NotProven as refused:
+        with tenant_context(tenant.pk):
+            note_failure(tenant_id=tenant.pk, login=login, attempt=attempt, reason=refused.reason)
+        raise SignInFailed(422, NEUTRAL) from None
+    except DirectoryUnavailable as outage:
+        log.warning("directory unavailable at sign-in", tenant=tenant.slug, reason=str(outage))
+        with tenant_context(tenant.pk):
+            note_outage(tenant_id=tenant.pk, login=login, attempt=attempt, outage=outage)
+        text = _("The directory does not answer, so nobody was signed in. Please try again in a minute.")
+        raise SignInFailed(503, text, 60) from None
+
+
+def _slowed_text(retry_after):
+    minutes = math.ceil(retry_after / 60)
+    text = ngettext(
+        "Too many attempts. Please try again in %(minutes)d minute.",
+        "Too many attempts. Please try again in %(minutes)d minutes.",
+        minutes,
+    )
+    return text % {"minutes": minutes}
 
 
 def local_member(tenant_id, login):
@@ -146,12 +201,17 @@ def _told_of(tenant_id, login):
     return found.values_list("pk", flat=True).first()
 
 
+def opened_by(proof):
+    """Return the source of a proof, as events and sessions name it."""
+    return (Source.DIRECTORY if proof.person else Source.LOCAL).value
+
+
 def stash(*, request, membership, proof, attempt):
     """Keep in the session what is proven, for `AccountAdapter.login`: other stages may come in between."""
     request.session[PROOF] = {
         "tenant_id": str(membership.tenant_id),
         "membership_id": str(membership.pk),
-        "opened_by": (Source.DIRECTORY if proof.person else Source.LOCAL).value,
+        "opened_by": opened_by(proof),
         "account_key": attempt.account_key,
         "counted_as": attempt.counted_as,
     }
@@ -164,14 +224,23 @@ def member_who_may_enter(*, tenant_id, user_id, pk):
 
 
 def opened(*, request, membership, proof):
-    """Finish a sign-in whose session is open: throttle settled, browser and network known, event written."""
+    """Finish a sign-in whose session is open: browser and network are known from now on."""
     origin = origin_of(request)
-    attempt = Attempt(membership.tenant_id, proof["account_key"], origin, proof["counted_as"])
-    throttle.settle(attempt, browser_key(name_browser(request)))
+    succeeded(
+        membership=membership,
+        attempt=Attempt(membership.tenant_id, proof["account_key"], origin, proof["counted_as"]),
+        known_as=browser_key(name_browser(request)),
+        source=proof["opened_by"],
+        by=person_actor(membership, request_id=request.id),
+    )
+
+
+def succeeded(*, membership, attempt, known_as, source, by, verb="signin.succeeded", labels=None, **columns):
+    """Close a successful sign-in: throttle settled, network and `known_as` known, event written, other apps told."""
+    throttle.settle(attempt, known_as)
     tallies.write_account(attempt)
     Membership.objects.filter(tenant_id=membership.tenant_id, pk=membership.pk).update(signed_in_at=timezone.now())
     person = f"{membership.name} ({membership.login})"
-    labels = {"person": person, "source": proof["opened_by"], "address": origin.address}
-    by = person_actor(membership, request_id=request.id)
-    record("signin.succeeded", tenant_id=membership.tenant_id, by=by, subject=membership, labels=labels)
+    told = {"person": person, "source": source, "address": attempt.origin.address, **(labels or {})}
+    record(verb, tenant_id=membership.tenant_id, by=by, subject=membership, labels=told, **columns)
     signed_in.send(sender=Membership, membership=membership, by=by)

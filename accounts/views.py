@@ -1,8 +1,5 @@
 """Pages before and around the session: start, sign-in, sign-out, the own account, and the one without an entry."""
 
-import math
-
-import structlog
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
 from django.conf import settings
@@ -15,11 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from accounts import signin, throttle
+from accounts import signin
 from accounts.access import find_tenant, get_own_session, own_sessions, tenants_of
 from accounts.actions import change_own_account, end_session, end_sessions
 from accounts.agents import describe_agent
-from accounts.directory import DirectoryUnavailable
 from accounts.forms import AccountForm, SignInForm
 from accounts.models import Tenant
 from accounts.origins import origin_of
@@ -31,7 +27,6 @@ from config.policy import console_view, public_view, request_context
 from config.tenancy import tenant_context
 from config.ui.responses import done, page
 
-log = structlog.get_logger(__name__)
 LAST_TENANT = "organisation"  # cookie: the short name to offer first, nothing secret
 YEAR = 365 * 86_400
 
@@ -67,45 +62,30 @@ def sign_in(request):
     form = SignInForm(request.POST)
     if not form.is_valid():
         return _sign_in_page(request, form, status=422)
-    login, password = form.cleaned_data["login"], form.cleaned_data["password"]
+
+    def enter(membership, proof, attempt):
+        signin.stash(request=request, membership=membership, proof=proof, attempt=attempt)
+        target = safe_next(tenant, form.cleaned_data["next"])
+        login = Login(user=membership.user, redirect_url=target)
+        return perform_password_login(request, {}, login), membership.user.language
+
     try:
-        with tenant_context(tenant.pk):
-            attempt = throttle.reserve(tenant_id=tenant.pk, login=login, origin=origin_of(request))
-    except throttle.Slowed as slowed:
-        with tenant_context(tenant.pk):
-            signin.note_slowed(tenant_id=tenant.pk, login=login, slowed=slowed)
-        return _slowed_page(request, form, slowed.retry_after)
-    try:
-        proof = signin.prove(tenant_id=tenant.pk, login=login, password=password)
-        with tenant_context(tenant.pk, request.user.pk):
-            membership = signin.admit(tenant_id=tenant.pk, proof=proof)
-            signin.stash(request=request, membership=membership, proof=proof, attempt=attempt)
-            target = safe_next(tenant, form.cleaned_data["next"])
-            response = perform_password_login(request, {}, Login(user=membership.user, redirect_url=target))
-    except signin.NotProven as refused:
-        with tenant_context(tenant.pk):
-            signin.note_failure(tenant_id=tenant.pk, login=login, attempt=attempt, reason=refused.reason)
-        return _sign_in_page(request, form, status=422, problem=signin.NEUTRAL)
-    except DirectoryUnavailable as outage:
-        log.warning("directory unavailable at sign-in", tenant=tenant.slug, reason=str(outage))
-        with tenant_context(tenant.pk):
-            signin.note_outage(tenant_id=tenant.pk, login=login, attempt=attempt, outage=outage)
-        problem = _("The directory does not answer, so nobody was signed in. Please try again in a minute.")
-        return _sign_in_page(request, form, status=503, problem=problem, retry_after=60)
+        response, own_language = signin.sign_in(
+            tenant=tenant,
+            login=form.cleaned_data["login"],
+            password=form.cleaned_data["password"],
+            origin=origin_of(request),
+            enter=enter,
+            user_id=request.user.pk,
+        )
+    except signin.SignInFailed as failed:
+        return _sign_in_page(
+            request, form, status=failed.status, problem=failed.message, retry_after=failed.retry_after
+        )
     _set_cookie(response, LAST_TENANT, tenant.slug)
-    if membership.user.language:
-        _set_cookie(response, settings.LANGUAGE_COOKIE_NAME, membership.user.language)
+    if own_language:
+        _set_cookie(response, settings.LANGUAGE_COOKIE_NAME, own_language)
     return response
-
-
-def _slowed_page(request, form, retry_after):
-    minutes = math.ceil(retry_after / 60)
-    text = ngettext(
-        "Too many attempts. Please try again in %(minutes)d minute.",
-        "Too many attempts. Please try again in %(minutes)d minutes.",
-        minutes,
-    )
-    return _sign_in_page(request, form, status=429, problem=text % {"minutes": minutes}, retry_after=retry_after)
 
 
 def _sign_in_page(request, form, *, status=200, problem=None, retry_after=None, signed_out=False):

@@ -58,10 +58,13 @@ def event(
     )
 
 
-def record(verb, *, tenant_id, by, **columns):
-    """Write one event; call it inside the action's transaction, so that "cannot be told" means "did not happen"."""
+def record(verb, *, tenant_id, by, using=None, **columns):
+    """Write one event; call it inside the action's transaction, so that "cannot be told" means "did not happen".
+
+    `using` is the database connection of an action that is not the application's role's.
+    """
     row = event(verb, tenant_id=tenant_id, by=by, **columns)
-    row.save(force_insert=True)
+    row.save(using=using, force_insert=True)
     return row
 
 

@@ -3,19 +3,24 @@
 from dataclasses import dataclass
 from functools import wraps
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 
+from config import api
 from config.tenancy import streamed, tenant_context
 from config.ui import resend
 
 TASK_PANEL = "task-list"
 OPERATOR = "operator"  # declared by the pages of the platform operator (decision 27)
 ACCOUNT = "account"  # declared by pages of an account outside every tenant
+DEVICE = "device"  # declared by addresses that a device opens with its key
 STOP_POLLING = 286  # htmx: swap as usual and ask no more
 
 
@@ -178,6 +183,35 @@ def public_view(*, methods=("GET",)):
             return response
 
         return _declared(public, Policy(None, tuple(methods), outside=True))
+
+    return decorate
+
+
+def device_view(identify=None, *, methods=("GET",)):
+    """Make an address of the device API: JSON in and out, outside any transaction, for devices and not for browsers.
+
+    `identify(request)` returns the device of the request's key, or None for a key that opens nothing; it runs inside the
+    tenant's context, and the view gets `request.device`. Without it the address is open to everybody who brings a login
+    and a password. No cookie counts here, so no form token is asked for: who has a session is nobody.
+    """
+
+    def decorate(view):
+        @wraps(view)
+        def of_device(request, *, tenant, **kwargs):
+            if not _takes(methods, request.method):
+                return api.wrong_method(methods)
+            request.user, request.membership = AnonymousUser(), None
+            try:
+                if identify:
+                    with tenant_context(request.tenant.pk):
+                        request.device = identify(request)
+                    if request.device is None:
+                        raise api.Unknown("device-key", _("The key of this device is not known here."))
+                return view(request, **kwargs)
+            except Exception as error:
+                return api.told(error)
+
+        return _declared(csrf_exempt(of_device), Policy(DEVICE if identify else None, tuple(methods), outside=True))
 
     return decorate
 

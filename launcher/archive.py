@@ -108,6 +108,7 @@ def _fill(folder: DataFolder, work: Path, *, keep_tokens: bool) -> None:
                 project.migrate(folder, values, own_database=True)
                 if not keep_tokens:
                     project.manage(values, "end_sessions", "--all")
+                    project.manage(values, "end_device_keys", "--all")
                 folder.remember("demo", kept["demo"])
         finally:
             watchman.dismiss()

@@ -1,4 +1,4 @@
-"""Gates of licensing: the only place that turns an id into a license group, a member or a block (LG-29)."""
+"""Gates of licensing: the only place that turns an id into a license group, a member, a block or a device (LG-29)."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from accounts.addresses import read_address
 from accounts.models import Membership
 from config.errors import Refused
 from config.identifiers import text_key
-from licensing.models import LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus
+from licensing.models import Device, LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus
 from roles.rights import Rights
 
 
@@ -107,6 +107,19 @@ def listed_blocks(group: LicenseGroup):
 def get_block(group: LicenseGroup, pk: UUID) -> LicenseRoleBlock:
     """Return one entry of the list."""
     row = listed_blocks(group).filter(pk=pk).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+def listed_devices(group: LicenseGroup):
+    """Return the group's devices."""
+    return Device.objects.filter(tenant_id=group.tenant_id, group_id=group.pk)
+
+
+def get_device(group: LicenseGroup, pk: UUID) -> Device:
+    """Return one device of the group."""
+    row = listed_devices(group).filter(pk=pk).first()
     if row is None:
         raise Http404
     return row

@@ -16,8 +16,10 @@ from audit.models import Channel
 from config.tenancy import operator_context, tenant_context
 from licensing.actions.invitations import VALID, split_name
 from licensing.actions.operator import Purchase, create_group
+from licensing.device_keys import digest_of, new_key
 from licensing.models import (
     Billing,
+    Device,
     GroupDomain,
     LicenseGroup,
     LicenseGroupMember,
@@ -71,6 +73,7 @@ def _acme(tenant, people, colleagues):
         Membership.objects.filter(tenant=tenant, user_id=rows[14].user_id).update(is_active=False)
         _invitations(berlin, [one.mail for one in colleagues[50:55]], now)
         _blocks(berlin, [rows[4].address, colleagues[55].mail, "front.desk@printing-partner.test"], now)
+        _devices(berlin, [("Printer 1st floor", 3), ("Printer canteen", 400)], now)
         GroupDomain.objects.create(
             tenant_id=tenant.pk, group_id=berlin.pk, domain="acme.test", asked_at=now - timedelta(days=150),
             validated_at=now - timedelta(days=150),
@@ -191,6 +194,18 @@ def _blocks(group, addresses, now):
             created_at=now - timedelta(days=9 * number + 4), created_by="Alice Adler (alice)",
         )
         for number, address in enumerate(addresses)
+    )  # fmt: skip
+
+
+def _devices(group, devices, now):
+    """Devices that asked some minutes ago; their keys are thrown away, so that nobody can act as one."""
+    Device.objects.bulk_create(
+        Device(
+            tenant_id=group.tenant_id, group_id=group.pk, name=name, key_digest=digest_of(new_key()),
+            added_by="Alice Adler (alice)", added_at=now - timedelta(days=90 - number),
+            last_seen_at=now - timedelta(minutes=minutes),
+        )
+        for number, (name, minutes) in enumerate(devices)
     )  # fmt: skip
 
 

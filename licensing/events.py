@@ -22,6 +22,7 @@ EVENT_TEXTS = {
     "license.admitted": _("%(address)s of %(domain)s joined %(license_group)s at once as %(after)s"),
     "license.admitted-many": _("%(count)s people of %(domain)s joined %(license_group)s at once: %(addresses)s"),
     "license.auto-assigned": _("%(address)s joined %(license_group)s by its domain as %(after)s"),
+    "license.device-assigned": _("%(address)s joined %(license_group)s at the device %(device)s as %(after)s"),
     "license.roles-changed": _("changed the roles of %(address)s in %(license_group)s from %(before)s to %(after)s"),
     "license.roles-changed-many": _("changed the roles of %(count)s in %(license_group)s to %(after)s: %(addresses)s"),
     "license.member-removed": _("removed %(address)s from %(license_group)s; was %(before)s"),
@@ -31,6 +32,13 @@ EVENT_TEXTS = {
     "license.blocked-many": _("blocked the role User of %(count)s addresses in %(license_group)s: %(addresses)s"),
     "license.unblocked": _("lifted the block of %(address)s in %(license_group)s"),
     "license.unblocked-many": _("lifted %(count)s blocks in %(license_group)s: %(addresses)s"),
+    "device.added": _("added the device %(device)s to %(license_group)s"),
+    "device.renewed": _("gave the device %(device)s of %(license_group)s a new key"),
+    "device.ended": _("ended the key of the device %(device)s of %(license_group)s"),
+    "device.ended-many": _("ended the keys of %(count)s devices of %(license_group)s: %(devices)s"),
+    "device.removed": _("removed the device %(device)s from %(license_group)s"),
+    "device.removed-many": _("removed %(count)s devices from %(license_group)s: %(devices)s"),
+    "device.signed-in": _("signed in at the device %(device)s of %(license_group)s from %(address)s"),
 }
 
 EVENT_KINDS = {
@@ -53,6 +61,7 @@ EVENT_KINDS = {
     "license.admitted": _("Admitted by domain"),
     "license.admitted-many": _("Admitted by domain together"),
     "license.auto-assigned": _("Auto-assigned"),
+    "license.device-assigned": _("Assigned at a device"),
     "license.roles-changed": _("License roles changed"),
     "license.roles-changed-many": _("License roles changed together"),
     "license.member-removed": _("License member removed"),
@@ -62,4 +71,11 @@ EVENT_KINDS = {
     "license.blocked-many": _("User roles blocked together"),
     "license.unblocked": _("Block lifted"),
     "license.unblocked-many": _("Blocks lifted together"),
+    "device.added": _("Device added"),
+    "device.renewed": _("Device key renewed"),
+    "device.ended": _("Device key ended"),
+    "device.ended-many": _("Device keys ended together"),
+    "device.removed": _("Device removed"),
+    "device.removed-many": _("Devices removed together"),
+    "device.signed-in": _("Signed in at a device"),
 }

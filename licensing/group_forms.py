@@ -4,6 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import LONGEST
+from config.names import visible
 from licensing.models import Billing, LicenseGroup
 
 
@@ -18,7 +19,7 @@ class RefusableForm(forms.Form):
 class GroupSettingsForm(RefusableForm):
     """Name and switches of a group (LG-159, LG-163); `version` is that of the group as the form shows it."""
 
-    name = forms.CharField(label=_("Name"), max_length=100)
+    name = forms.CharField(label=_("Name"), max_length=100, validators=[visible])
     auto_assign_users = forms.BooleanField(
         label=_("Auto-assign users"),
         help_text=_("Whoever signs in with an address of the validated domain becomes User while licences are free."),
@@ -26,7 +27,7 @@ class GroupSettingsForm(RefusableForm):
     )
     auto_assign_devices = forms.BooleanField(
         label=_("Auto-assign devices"),
-        help_text=_("Devices on which somebody of the group signs in join it by themselves."),
+        help_text=_("Members of the group enrol the device they stand at."),
         required=False,
     )
     tells_blocked = forms.BooleanField(
@@ -102,7 +103,11 @@ class NewGroupForm(PurchaseForm):
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
     name = forms.CharField(
-        label=_("Name"), help_text=_("Empty: the domain of the owner's address."), required=False, max_length=100
+        label=_("Name"),
+        help_text=_("Empty: the domain of the owner's address."),
+        required=False,
+        max_length=100,
+        validators=[visible],
     )
     submission = forms.UUIDField(widget=forms.HiddenInput)
     field_order = ("owner", "name")

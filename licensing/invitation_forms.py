@@ -13,6 +13,7 @@ from accounts.addresses import read_address
 from accounts.models import User
 from accounts.submissions import OnceForm
 from config.errors import Refused
+from config.names import visible
 from licensing.actions.invitations import MOST_ADDRESSES
 from licensing.forms import split_addresses
 from licensing.models import ADMIN_ROLE, USER_ROLE
@@ -172,10 +173,16 @@ class RegistrationForm(forms.Form):
     """A name and a password, for somebody without an account; the address is the one that the link has proved."""
 
     first_name = forms.CharField(
-        label=_("First Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
+        label=_("First Name"),
+        max_length=100,
+        validators=[visible],
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
     )
     last_name = forms.CharField(
-        label=_("Last Name"), max_length=99, widget=forms.TextInput(attrs={"autocomplete": "family-name"})
+        label=_("Last Name"),
+        max_length=99,
+        validators=[visible],
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
     password = forms.CharField(
         label=_("Password"),

@@ -1,6 +1,6 @@
-"""Lists of licensing: the Users tab and the Blocked User Roles tab."""
+"""Lists of licensing: the tabs Users, Blocked User Roles and Devices."""
 
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, TextField, Value, When
+from django.db.models import Exists, OuterRef, Q, Subquery, TextField, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext_lazy
@@ -12,6 +12,7 @@ from config.identifiers import text_key
 from config.ui.cells import macro
 from config.ui.lists import BulkAction, Column, Listing, RowAction
 from licensing.access import listed_blocks, listed_members
+from licensing.device_forms import DeviceFilterForm
 from licensing.forms import BlockFilterForm, MemberFilterForm
 from licensing.mail import is_unknown
 from licensing.models import HIGHEST, MailState, MemberStatus, role_names
@@ -173,19 +174,20 @@ class MemberList(Listing):
 def block_rows(group):
     """Return the group's Blocked User Roles with what the list shows besides: the account's name, whether Admin.
 
-    Blank names sort last in both directions: `name_up` for the rising order, `known_name` for the falling one.
+    Blank names sort last in both directions: `name_up` for the rising order, `known_name` for the falling one. A name is
+    looked up for every row before they are sorted by it: no index can hold what another table says.
     """
-    people = Membership.objects.filter(tenant_id=group.tenant_id)
+    people = Membership.objects.filter(tenant_id=group.tenant_id).exclude(name="")
     by_account = people.filter(user_id=OuterRef("user_id")).values("name")
     by_address = people.filter(user__email_key=OuterRef("address_key")).values("name")
     admins = listed_members(group).filter(status=MemberStatus.ACTIVE, is_admin=True)
-    rows = listed_blocks(group).annotate(
-        known_name=Coalesce(Subquery(by_account), Subquery(by_address), Value(""), output_field=TextField()),
+    names = Subquery(by_account), Subquery(by_address)
+    return listed_blocks(group).annotate(
+        known_name=Coalesce(*names, Value(""), output_field=TextField()),
+        name_up=Coalesce(*names, Value(HIGHEST), output_field=TextField()),
         is_admin=Exists(admins.filter(address_key=OuterRef("address_key")))
         | Exists(admins.filter(user_id=OuterRef("user_id"))),
     )
-    blank_last = Case(When(known_name="", then=Value(HIGHEST)), default=F("known_name"), output_field=TextField())
-    return rows.annotate(name_up=blank_last)
 
 
 class BlockList(Listing):
@@ -197,7 +199,7 @@ class BlockList(Listing):
     columns = (
         Column("address", _("Email"), sort=("address_key",)),
         Column("name", _("Name"), fields=("known_name",), sort=("name_up",), sort_down=("known_name",)),
-        Column("also_admin", _("Also Admin?"), kind="flag", fields=("is_admin",), sort=True),
+        Column("also_admin", _("Also Admin?"), kind="flag", fields=("is_admin",)),
         Column("created_at", _("Blocked on"), kind="date", sort=True),
         Column("created_by", _("Blocked by"), sort=True),
     )
@@ -222,3 +224,37 @@ class BlockList(Listing):
         is_named = Q(user_id__in=people.values("user_id"))
         has_address = Q(address_key__in=people.filter(user__email_key__isnull=False).values("user__email_key"))
         return queryset.filter(Q(address_key__contains=typed) | is_named | has_address)
+
+
+class DeviceList(Listing):
+    """The devices of a license group."""
+
+    name = "license-devices"
+    caption = _("Devices")
+    counted = ngettext_lazy("%(shown)s device", "%(shown)s devices", "count")
+    columns = (
+        Column("name", _("Name"), sort=("name_key",)),
+        Column("added_at", _("Date Added"), kind="date", sort=True),
+        Column("added_by", _("Added by"), sort=True),
+        Column("last_seen_at", _("Last seen"), kind="time", sort=True),
+    )
+    default_sort = "name"
+    form_class = DeviceFilterForm
+    row_actions = (
+        RowAction("renew", _("New key"), "licensing:device-renew", icon="key", permission=WRITE),
+        RowAction("remove", _("Remove"), "licensing:device-remove", icon="trash", danger=True, permission=WRITE),
+    )
+    bulk_actions = (
+        BulkAction("remove", _("Remove"), "licensing:devices-remove", icon="trash", danger=True, permission=WRITE),
+    )
+    bulk_menu = True
+    empty_title = _("No device yet")
+    empty_text = _("A device gets a key here, and then shows people their panels.")
+    empty_icon = "printer"
+
+    def url_kwargs(self):
+        return super().url_kwargs() | {"group": self.request.resolver_match.kwargs["group"]}
+
+    def filter(self, queryset, cleaned):
+        typed = text_key(cleaned["q"])
+        return queryset.filter(name_key__contains=typed) if typed else queryset

@@ -8,7 +8,7 @@ nothing is tried again: an answer that never came counts as failed, and a crash 
 import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import make_msgid
 from enum import Enum
 from urllib.parse import urlsplit
@@ -20,10 +20,10 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from django.utils.formats import date_format
 
 from accounts.models import Tenant, User
 from config.tenancy import tenant_context
+from config.ui.formats import formats
 from licensing.links import absolute, domain_token, invitation_token
 from licensing.models import GroupDomain, LicenseGroupMember, LicenseRoleBlock, MailState, MemberStatus
 
@@ -196,7 +196,7 @@ def _invitation(tenant, row):
         "inviter": inviter_of(row),
         "roles": lambda: row.roles,
         "words": row.words.replace("\r\n", "\n").strip(),
-        "until": lambda: _utc(row.expires_at),
+        "until": lambda: _clock(tenant, row.expires_at),
         "link": absolute("licensing:invitation", tenant.slug, token),
     }
     return Letter("invitation", row.address, row.address_key, context)
@@ -212,8 +212,10 @@ def _domain_link(tenant, row):
     return Letter("domain", row.asked_of, row.asked_of.casefold(), context)
 
 
-def _utc(moment):
-    return f"{date_format(moment.astimezone(UTC), 'DATETIME_FORMAT')} UTC"
+def _clock(tenant, moment):
+    """Return a time as the pages write it, in the organisation's zone: a mail does not know its reader's."""
+    with timezone.override(tenant.time_zone):
+        return formats().clock(moment)
 
 
 KINDS = {

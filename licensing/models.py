@@ -259,6 +259,7 @@ class LicenseRoleBlock(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "group", "user_id"], name="licenseroleblock_user"),
             models.Index(fields=["tenant", "group", "created_at", "id"], name="licenseroleblock_created"),
+            models.Index(fields=["tenant", "group", "created_by", "id"], name="licenseroleblock_by"),
         ]
 
     def __str__(self):
@@ -290,6 +291,40 @@ class GroupDomain(TenantModel):
 
     def __str__(self):
         return self.domain
+
+
+class Device(TenantModel):
+    """A printer that asks the device API for a license group: its key is known here by its SHA-256 alone (LG-07).
+
+    The key has 256 random bits, so that no slower digest would protect it better.
+    """
+
+    group = tenant_foreign_key(LicenseGroup)
+    name = models.CharField(max_length=100)
+    name_key = TextKeyField(source="name")
+    key_digest = models.CharField(max_length=64, db_collation="C")  # hexadecimal
+    added_by = models.CharField(max_length=200)  # a name, as it was
+    added_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField(null=True, blank=True)  # to the minute
+    version = models.PositiveIntegerField(default=1)
+
+    app_privileges = "SELECT, INSERT, UPDATE (key_digest, last_seen_at, version), DELETE"
+
+    class Meta:
+        constraints = [
+            *tenant_constraints("licensing_device"),
+            reference("licensing_device", "group_id", "licensing.LicenseGroup", "CASCADE"),
+            models.UniqueConstraint(fields=["tenant", "group", "name_key"], name="device_name"),
+            models.UniqueConstraint(fields=["tenant", "key_digest"], name="device_key"),
+            models.CheckConstraint(name="device_is_named", condition=~models.Q(name_key="")),
+            models.CheckConstraint(
+                name="device_key_is_digest", condition=models.Q(key_digest__regex=r"^[0-9a-f]{64}$")
+            ),
+        ]
+        indexes = [models.Index(fields=["tenant", "group", "added_at", "id"], name="device_added")]
+
+    def __str__(self):
+        return self.name
 
 
 class LicencePlace(models.Model):

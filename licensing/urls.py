@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from licensing.views import acceptance, blocks, dashboard, domains, groups, invite, licences, members, operator, own
+from licensing.views import (
+    acceptance,
+    blocks,
+    dashboard,
+    device_api,
+    devices,
+    domains,
+    groups,
+    invite,
+    licences,
+    members,
+    operator,
+    own,
+)
 from licensing.views import settings as group_settings
 
 app_name = "licensing"
@@ -30,6 +43,12 @@ urlpatterns = [
     path("licensing/<uuid:group>/settings/", group_settings.settings, name="settings"),
     path("licensing/<uuid:group>/settings/domain/", group_settings.domain_set, name="domain-set"),
     path("licensing/<uuid:group>/settings/domain/remove/", group_settings.domain_remove, name="domain-remove"),
+    path("licensing/<uuid:group>/devices/", devices.device_list, name="device-list"),
+    path("licensing/<uuid:group>/devices/add/", devices.device_add, name="device-add"),
+    path("licensing/<uuid:group>/devices/remove/", devices.devices_remove, name="devices-remove"),
+    path("licensing/<uuid:group>/devices/<uuid:pk>/key/", devices.device_renew, name="device-renew"),
+    path("licensing/<uuid:group>/devices/<uuid:pk>/remove/", devices.device_remove, name="device-remove"),
+    path("devices/enrol/", device_api.enrol, name="device-enrol"),
     path("invitations/<str:token>/", acceptance.invitation, name="invitation"),
     path("invitations/<str:token>/decline/", acceptance.decline, name="invitation-decline"),
     path("domains/<str:token>/", domains.confirm, name="domain-confirm"),

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext_lazy
 
 from accounts.submissions import OnceForm
 from config.identifiers import text_key
+from config.names import visible
 from config.ui.formats import formats
 from personalization.actions.tasks import EARLIEST, TYPED_ABOVE
 from personalization.models import SettingsGroup, Verb
@@ -222,7 +223,12 @@ class TaskSubmitForm(OnceForm):
         (24, _("In 24 hours")),
     )
 
-    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("Shown in the queue and in the audit trail."))
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=100,
+        validators=[visible],
+        help_text=_("Shown in the queue and in the audit trail."),
+    )
     delay = forms.TypedChoiceField(label=_("Start"), choices=DELAYS, coerce=int, initial=0)
     typed = forms.CharField(
         label=_("Number of users"),

@@ -3,10 +3,11 @@
 from functools import lru_cache
 
 from django import forms
-from django.utils.translation import get_language, ngettext_lazy
+from django.utils.translation import get_language, gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 from markupsafe import Markup
 
+from config.ui.formats import NONE
 from config.ui.lists import Column, Listing
 from personalization.access import search_users
 from personalization.models import ItemState, TaskState
@@ -128,6 +129,13 @@ def _tries(failed, row):
     return failed + 1 if row.state == ItemState.SUCCEEDED else failed
 
 
+def _reason(error, row):
+    """Return a refusal's sentence; of a fault the ledger keeps its kind alone, because its text might hold data."""
+    if error.isidentifier():
+        return gettext("An internal fault (%(kind)s): the server's log tells more.") % {"kind": error}
+    return error or NONE
+
+
 class TaskItemList(Listing):
     """What a task did for each user."""
 
@@ -140,7 +148,7 @@ class TaskItemList(Listing):
         Column("outcome", _("What happened"), cell=lambda value, row: outcome_text(value)),
         Column("changed", _("Changed"), kind="number"),
         Column("attempts", _("Tries"), kind="number", cell=_tries),
-        Column("error", _("Reason")),
+        Column("error", _("Reason"), cell=_reason),
         Column("ended_at", _("Ended"), kind="time"),
     )
     default_sort = "user_label"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from personalization.views import backups, home, panel, persona, summary, tasks, users
+from personalization.views import backups, device_api, home, panel, persona, summary, tasks, users
 
 app_name = "personalization"
 urlpatterns = [
@@ -35,6 +35,11 @@ urlpatterns = [
     path("tasks/<uuid:pk>/cancel/", tasks.cancel, name="task-cancel"),
     path("tasks/<uuid:pk>/retry/", tasks.retry, name="task-retry"),
     path("tasks/<uuid:pk>/undo/", tasks.undo, name="task-undo"),
+    path("devices/sign-in/", device_api.sign_in, name="device-sign-in"),
+    path("devices/panel/", device_api.active_panel, name="device-active-panel"),
+    path("devices/panels/", device_api.panels, name="device-panel-list"),
+    path("devices/panels/<uuid:pk>/", device_api.panel, name="device-panel"),
+    path("devices/panels/<uuid:pk>/activate/", device_api.activate, name="device-panel-activate"),
 ]
 persona_patterns = [  # of the account: config.urls puts them outside every tenant
     path("", persona.panel_list, name="panel-list"),

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import GroupMembership, Membership, Tenant, User, UserGroup
 from audit.actions import Actor
-from config.tenancy import tenant_context
+from config.tenancy import operator_context, tenant_context
 from personalization.models import (
     Backup,
     ManagedUser,
@@ -107,8 +107,16 @@ def entry(world, subject, role, groups=()):
 
 
 def operator(name, email):
-    """Return the User of a platform operator."""
-    return User.objects.create(display_name=name, email=email, email_key=email, is_operator=True)
+    """Return the User of a platform operator, committed: the application's database role appoints nobody."""
+    user = User.objects.create(display_name=name, email=email, email_key=email)
+    appoint(user)
+    return user
+
+
+def appoint(user):
+    """Make a committed account a platform operator."""
+    with operator_context() as alias:
+        user.is_operator = bool(User.objects.using(alias).filter(pk=user.pk).update(is_operator=True))
 
 
 def managed_user(world, name, *, domain="FINANCE", group=None, display_name=""):

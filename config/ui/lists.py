@@ -31,7 +31,8 @@ _STAND_INS = {UUID: UUID(int=2**128 - 1), int: 2**31 - 1}
 
 @dataclass(frozen=True)
 class RowAction:
-    """An icon button of every row. `shown(row)` leaves it out of single rows; `permission` of the whole list.
+    """An icon button of every row. `shown(row)` leaves it out of single rows, which keep its room empty so that icons line
+    up; `permission` leaves it out of the whole list.
 
     method "get" follows the address (in the dialog when `dialog`), "post" posts to it.
     """
@@ -278,22 +279,29 @@ class Listing:
         now = timezone.now()
         cells = [(f"cell{place}", writer(column, now), index[column.read[0]]) for place, column in enumerate(columns)]
         pattern, sometimes = self._row_pattern(columns)
+        offers = [(slot, button, self._offered(shown)) for slot, shown, button in sometimes]
         name_at, target_at = index[self.row_label or columns[0].read[0]], index[self.row_target]
         limited = [action for action, _address in self.bulk if action.allows]
         rows = []
         quoted = not isinstance(self.records[0][0], UUID | int)
-        for row in self.records:
+        for number, row in enumerate(self.records):
             key = str(row[0])
             values = {"key": quote(key, safe="") if quoted else key, "name": escape(str(row[name_at]))}
             values["target"] = quote(str(row[target_at]), safe="") if target_at else values["key"]
             for slot, write, place in cells:
                 values[slot] = write(row[place], row)
-            for slot, shown, button in sometimes:
-                values[slot] = button.fill(values) if shown(row) else ""
+            for slot, button, (has, otherwise) in offers:
+                values[slot] = button.fill(values) if has[number] else otherwise
             if limited:
                 values["allows"] = " ".join([action.name for action in limited if action.allows(row)])
             rows.append(pattern.fill(values))
         return Markup("".join(rows))
+
+    def _offered(self, shown):
+        """Return which rows of the page have an action, and what stands in its place in the others: room, so that icons
+        line up; nothing where no row of the page has it."""
+        has = [shown(row) for row in self.records]
+        return has, macro("row_gap") if any(has) else ""
 
     def _row_pattern(self, columns):
         """Return the Pattern of a row, and (slot, shown, Pattern) of the actions that only some rows have."""

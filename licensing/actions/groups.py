@@ -1,16 +1,19 @@
 """Verbs of a license group's own settings: name, switches, mail domain (LG-158 to LG-163)."""
 
 from datetime import timedelta
+from functools import cache
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from publicsuffixlist import PublicSuffixList
 
 from accounts.addresses import domain_of
 from accounts.models import User
 from audit.actions import Actor, record
 from config.errors import Conflict, Refused
+from config.names import check_name
 from licensing.actions.rules import check_admin, check_license, lock_group
 from licensing.models import GroupDomain, LicenseGroup, MailState
 
@@ -45,7 +48,7 @@ def change_settings(
     check_admin(group, by)
     check_license(group)
     _check_version(group, version)
-    name = " ".join(name.split())
+    name = " ".join(check_name(name).split())
     if not 0 < len(name) <= 100:
         raise Refused(_("A name has 1 to 100 characters."), field="name", code="name")
     wanted = {
@@ -73,7 +76,8 @@ def ask_domain(
     """Set the group's mail domain: valid at once where it is the Admin's own, else by a link mailed into it (LG-161).
 
     domain: as `accounts.addresses.read_domain` returns it; address: (address, key) in that domain, or None where none is
-    needed. Raises Refused for public domains and foreign addresses, Conflict where another group has it (LG-162).
+    needed. Raises Refused for public domains, public suffixes and foreign addresses, Conflict where another group
+    has it (LG-162).
     """
     group = lock_group(tenant_id, group_id)
     check_admin(group, by)
@@ -92,8 +96,7 @@ def ask_domain(
 def check_domain(group: LicenseGroup, domain: str, address: tuple[str, str] | None, *, by: Actor) -> bool:
     """Tell whether the domain is the Admin's own; raise what `ask_domain` raises where it cannot be the group's."""
     check_license(group)
-    if domain in PUBLIC_DOMAINS:
-        raise Refused(_("%(domain)s is open to everybody.") % {"domain": domain}, field="domain", code="public-domain")
+    _check_owned(domain)
     _check_unique(group, domain)
     mine = User.objects.filter(pk=by.user_id) if by.user_id else User.objects.none()
     own = mine.values_list("email_key", flat=True).first()
@@ -127,6 +130,7 @@ def confirm_domain(*, tenant_id: UUID, pair: tuple[UUID, int] | None, by: Actor)
     group = lock_group(tenant_id, live_domain(tenant_id, pair).group_id)
     row = live_domain(tenant_id, pair)
     check_license(group)
+    _check_owned(row.domain)
     _check_unique(group, row.domain)
     row.validated_at = timezone.now()
     _save(row, row.domain)
@@ -144,6 +148,24 @@ def drop_domain(*, tenant_id: UUID, group_id: UUID, by: Actor) -> None:
     if row:
         row.delete()
         _tell("licensegroup.domain-dropped", group, by, {"domain": row.domain})
+
+
+@cache
+def _suffixes():
+    return PublicSuffixList()  # the list lies inside the package; nothing is fetched
+
+
+def _check_owned(domain):
+    """Raise Refused for a domain in which anybody can have an address, or under which anybody can have a domain."""
+    if domain in PUBLIC_DOMAINS:
+        raise Refused(_("%(domain)s is open to everybody.") % {"domain": domain}, field="domain", code="public-domain")
+    if _suffixes().is_public(domain):
+        raise Refused(
+            _("Anybody can have a domain under %(domain)s. Enter the one that is your organisation's own.")
+            % {"domain": domain},
+            field="domain",
+            code="public-suffix",
+        )
 
 
 def _check_unique(group, domain):

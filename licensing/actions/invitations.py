@@ -49,6 +49,17 @@ class Invited:
     members: list[UUID] = field(default_factory=list)
 
 
+class StillOpen(Refused):
+    """Some addresses have an invitation whose link is good: they are asked about, not invited twice (LG-65).
+
+    `rows`: those invitations, in the order of their addresses.
+    """
+
+    def __init__(self, rows):
+        super().__init__(_("Some addresses are invited already."), field="again", code="still-open")
+        self.rows = rows
+
+
 @transaction.atomic
 def invite(
     *,
@@ -58,13 +69,15 @@ def invite(
     is_user: bool,
     is_admin: bool,
     words: str = "",
+    again: bool = True,
     by: Actor,
 ) -> Invited:
     """Invite addresses with one role set, all or none; their mails are sent after the commit.
 
-    addresses: (address, key) pairs, at most 100. A live or expired invitation is sent again with a new link and the new
-    roles (LG-65). Verified people of the group's domain are members at once while seats are free (LG-76, LG-160).
-    Raises Refused with `problems` {address: sentence} where an address cannot be invited: nothing is sent (LG-67).
+    addresses: (address, key) pairs, at most 100. An expired invitation, and with `again` a live one, is sent again with
+    a new link and the new roles (LG-65). Verified people of the group's domain are members at once while seats are free
+    (LG-76, LG-160). Raises Refused with `problems` {address: sentence} where an address cannot be invited: nothing is
+    sent (LG-67). Without `again` raises StillOpen for live ones, also those that somebody else has just sent.
     """
     group = lock_group(tenant_id, group_id)
     check_admin(group, by)
@@ -81,6 +94,8 @@ def invite(
     rows = {row.address_key: row for row in found.exclude(status=MemberStatus.ENDED)}
     _check(group, wanted, rows, is_user)
     now = timezone.now()
+    if not again and (live := still_open(group, wanted)):
+        raise StillOpen(live)
     pending = {
         "is_user": is_user,
         "is_admin": is_admin,
@@ -99,15 +114,23 @@ def invite(
         for key, address in wanted.items()
         if key not in rows
     )
-    again = list(rows.values())
-    LicenseGroupMember.objects.filter(tenant_id=tenant_id, pk__in=[row.pk for row in again]).update(
+    known = list(rows.values())
+    LicenseGroupMember.objects.filter(tenant_id=tenant_id, pk__in=[row.pk for row in known]).update(
         **pending, generation=F("generation") + 1, seat_wanted_at=None, version=F("version") + 1
     )
     labels = {"after": role_names(is_user, is_admin)}
-    tell("license.invited", group, sorted([*new, *again], key=lambda row: row.address_key), by=by, labels=labels)
-    members = [row.pk for row in [*new, *again]]
+    tell("license.invited", group, sorted([*new, *known], key=lambda row: row.address_key), by=by, labels=labels)
+    members = [row.pk for row in [*new, *known]]
     admitted = _admit_domain(group, members, by=by)
-    return Invited(len(new), len(again), admitted, _beyond(group), members)
+    return Invited(len(new), len(known), admitted, _beyond(group), members)
+
+
+def still_open(group: LicenseGroup, keys: Iterable[str]) -> list[LicenseGroupMember]:
+    """Return the invitations of these addresses whose links are good, in the order of the addresses."""
+    pending = LicenseGroupMember.objects.filter(
+        tenant_id=group.tenant_id, group_id=group.pk, status=MemberStatus.PENDING, expires_at__gt=timezone.now()
+    )
+    return list(pending.filter(address_key__in=list(keys)).order_by("address_key"))
 
 
 def _check(group, wanted, rows, is_user):

@@ -16,6 +16,7 @@ from accounts.addresses import domain_of
 from accounts.models import Membership
 from audit.actions import Actor, event
 from config.errors import Conflict, Refused
+from config.names import check_name
 from config.tenancy import operator_context
 from licensing.actions.groups import PUBLIC_DOMAINS
 from licensing.actions.invitations import split_name
@@ -53,6 +54,7 @@ def create_group(
     group, so that a form that is sent twice makes one: the second time the group is returned as it is.
     """
     _check_purchase(purchase)
+    name = check_name(name)
     with operator_context() as alias:
         if submission and (made := _made_before(alias, tenant_id, submission)):
             return made

@@ -144,17 +144,27 @@ def take_user(group: LicenseGroup, rows: Iterable[LicenseGroupMember]) -> None:
     )
 
 
-def tell(verb: str, group: LicenseGroup, rows: list, *, by: Actor, labels: dict, own=None) -> None:
+def tell(
+    verb: str,
+    group: LicenseGroup,
+    rows: list,
+    *,
+    by: Actor,
+    labels: dict,
+    own=None,
+    words: tuple[str, str] = ("address", "addresses"),
+) -> None:
     """Write one event per row, below one for all of them where there are several (decision 31).
 
-    rows: members or blocks; own: row -> labels of its own besides the address.
+    rows: members, blocks or devices; own: row -> labels of its own besides its name; words: the labels that name one row
+    and several.
     """
     if not rows:
         return
     shared = {"license_group": group.name, **labels}
     parent = None
     if len(rows) > 1:
-        addresses = [row.address for row in rows[:20]] + (["…"] if len(rows) > 20 else [])
+        names = [str(row) for row in rows[:20]] + (["…"] if len(rows) > 20 else [])
         parent = record(
             f"{verb}-many",
             tenant_id=group.tenant_id,
@@ -162,13 +172,13 @@ def tell(verb: str, group: LicenseGroup, rows: list, *, by: Actor, labels: dict,
             subject=group,
             license_group_id=group.pk,
             count=len(rows),
-            labels=shared | {"count": len(rows), "addresses": addresses},
+            labels=shared | {"count": len(rows), words[1]: names},
         )
     record_rows(
         verb,
         tenant_id=group.tenant_id,
         by=by,
-        rows=[(row.pk, None, {"address": row.address, **(own(row) if own else {})}) for row in rows],
+        rows=[(row.pk, None, {words[0]: str(row), **(own(row) if own else {})}) for row in rows],
         subject_type=rows[0]._meta.model_name,
         license_group_id=group.pk,
         parent_id=parent.pk if parent else None,

@@ -1,5 +1,6 @@
 """The members that a post is about: of one row or of a selection, with the version of each that its page showed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,12 +9,14 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from config.ui.responses import ask_to_give_up, done, gives_up
+from config.errors import Refused
+from config.ui.responses import ask_to_give_up, confirm, done, gives_up
 from config.ui.selection import read_selection, read_versions, write_versions
 from licensing.access import get_member, listed_members
 from licensing.actions.rules import active, check_number, current
 from licensing.lists import MemberList
 from licensing.models import LicenseGroup, LicenseGroupMember
+from licensing.views.effects import member_lines
 
 TYPED_FROM = 51  # rows from which their number has to be typed
 
@@ -75,6 +78,36 @@ def chosen_members(request, group: LicenseGroup) -> Chosen:
 def list_url(request, group: LicenseGroup) -> str:
     """Return the address of the Users tab."""
     return reverse("licensing:member-list", args=[request.tenant.slug, group.pk])
+
+
+def ask(request, group: LicenseGroup, chosen: Chosen, **question):
+    """Ask whether to do something to the chosen rows: the page that asks, or None once the person has confirmed.
+
+    question: title, consequence, verb and what else `config.ui.responses.confirm` takes.
+    """
+    return confirm(
+        request,
+        details=member_lines(chosen.rows),
+        hidden=(chosen.hidden,),
+        typed=chosen.typed,
+        back=list_url(request, group),
+        **question,
+    )
+
+
+def settle(request, group: LicenseGroup, chosen: Chosen, act: Callable, *, own: Callable | None = None):
+    """Do what was confirmed and go back to the list with what `act` says of it.
+
+    act: takes the tenant_id, group_id, shown and by of an action; returns a sentence. own: returns text and verb of the
+    second question, asked where the action finds that an Admin takes something from himself (decision 20).
+    """
+    try:
+        message = act(tenant_id=request.tenant.pk, group_id=group.pk, shown=chosen.shown, by=request.actor)
+    except Refused as error:
+        if own is None or error.code != "own-rights":
+            raise
+        return ask_again(request, back=list_url(request, group), **own())
+    return finish(request, group, message)
 
 
 def ask_again(request, *, back: str, text: str, verb: str):

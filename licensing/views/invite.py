@@ -1,7 +1,5 @@
 """Add New Users: invitations by mail, to many addresses with one role set (LG-49 to LG-67)."""
 
-from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import ngettext
 
 from accounts.submissions import once
@@ -11,11 +9,9 @@ from config.errors import Refused
 from config.policy import console_view
 from config.ui.formats import formats
 from config.ui.responses import dialog, done
-from licensing.access import listed_members
-from licensing.actions.invitations import invite
+from licensing.actions.invitations import StillOpen, invite, still_open
 from licensing.invitation_forms import InviteForm
 from licensing.lists import MemberList
-from licensing.models import MemberStatus
 from licensing.tasks import ring_mails_on_commit
 from licensing.usage import pending_users
 from licensing.views.chosen import list_url
@@ -43,29 +39,22 @@ def member_add(request, *, group):
     return dialog(request, "licensing/invite.html", context, status=422 if form.errors else 200)
 
 
-def _live(group):
-    return listed_members(group).filter(status=MemberStatus.PENDING, expires_at__gt=timezone.now())
-
-
 def _invite(request, group, form):
     """Return what was done, or None where the form has to ask or to tell something: then nothing is stored or sent."""
     cleaned = form.cleaned_data
-    keys = [key for _address, key in cleaned["pairs"]]
-    still_open = list(_live(group).filter(address_key__in=keys).order_by("address_key"))
-    asks = still_open and not cleaned["again"]
     try:
-        with transaction.atomic():
-            invited = invite(
-                tenant_id=request.tenant.pk,
-                group_id=group.pk,
-                addresses=cleaned["pairs"],
-                is_user="user" in cleaned["roles"],
-                is_admin="admin" in cleaned["roles"],
-                words=cleaned["words"],
-                by=request.actor,
-            )
-            if asks:
-                transaction.set_rollback(True)
+        return invite(
+            tenant_id=request.tenant.pk,
+            group_id=group.pk,
+            addresses=cleaned["pairs"],
+            is_user="user" in cleaned["roles"],
+            is_admin="admin" in cleaned["roles"],
+            words=cleaned["words"],
+            again=cleaned["again"],
+            by=request.actor,
+        )
+    except StillOpen as error:
+        form.offer_again(error.rows)
     except Refused as error:
         if error.status != 422:
             raise
@@ -73,11 +62,10 @@ def _invite(request, group, form):
         labels = {"method": request.method, "path": request.path[:300], "reason": error.code}
         told = {"subject": group, "license_group_id": group.pk, "outcome": Outcome.REFUSED, "labels": labels}
         record("access.refused", tenant_id=request.tenant.pk, by=request.actor, **told)
-        invited = None
-    if asks:
-        form.offer_again(still_open)
-        return None
-    return invited
+        open_ones = still_open(group, [key for _address, key in cleaned["pairs"]])
+        if open_ones and not cleaned["again"]:
+            form.offer_again(open_ones)
+    return None
 
 
 def _told(invited):

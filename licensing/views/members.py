@@ -7,7 +7,7 @@ from config.errors import Refused
 from config.policy import console_view
 from config.ui.formats import formats
 from config.ui.lists import list_page
-from config.ui.responses import confirm, dialog, gives_up
+from config.ui.responses import dialog, gives_up
 from licensing.access import listed_members
 from licensing.actions.blocks import block_members
 from licensing.actions.invitations import resend
@@ -16,13 +16,7 @@ from licensing.forms import RolesForm
 from licensing.lists import MemberList
 from licensing.models import MemberStatus
 from licensing.tasks import ring_mails_on_commit
-from licensing.views.chosen import (
-    ask_again,
-    chosen_member,
-    chosen_members,
-    finish,
-    list_url,
-)
+from licensing.views.chosen import ask, ask_again, chosen_member, chosen_members, finish, list_url, settle
 from licensing.views.effects import block_effect, lost_roles, member_lines, remove_effect
 from licensing.views.gate import with_group
 
@@ -112,41 +106,36 @@ def members_block(request, group):
 
 
 def _block(request, group, chosen):
-    rows, back = chosen.rows, list_url(request, group)
+    rows = chosen.rows
     if any(row.status != MemberStatus.ACTIVE or not row.is_user for row in rows):
         raise Refused(_("Only active members with the role User can be blocked."), code="not-user")
-    answer = confirm(
+
+    def act(**where):
+        count = block_members(giving_up=gives_up(request), **where).lost_role
+        ring_mails_on_commit(request.tenant.pk)
+        return _counted(
+            ngettext(
+                "The role User of %(count)s member is blocked.", "The role User of %(count)s members is blocked.", count
+            ),
+            count,
+        )
+
+    def own():
+        text = lost_roles(rows, request.actor, is_user=False, is_admin=True)
+        return {"text": text, "verb": _("Block my own User role")}
+
+    return ask(
         request,
+        group,
+        chosen,
         title=_("Block User Roles"),
         consequence=block_effect(rows) + " " + _("Personal panels are kept."),
         verb=ngettext("Block User Role", "Block User Roles", chosen.count),
-        details=member_lines(rows),
-        hidden=(chosen.hidden,),
-        typed=chosen.typed,
-        back=back,
-    )
-    if answer:
-        return answer
-    try:
-        result = block_members(
-            tenant_id=request.tenant.pk,
-            group_id=group.pk,
-            shown=chosen.shown,
-            giving_up=gives_up(request),
-            by=request.actor,
-        )
-    except Refused as error:
-        if error.code != "own-rights":
-            raise
-        text = lost_roles(rows, request.actor, is_user=False, is_admin=True)
-        return ask_again(request, back=back, text=text, verb=_("Block my own User role"))
-    ring_mails_on_commit(request.tenant.pk)
-    message = ngettext(
-        "The role User of %(count)s member is blocked.",
-        "The role User of %(count)s members is blocked.",
-        result.lost_role,
-    )
-    return finish(request, group, message % {"count": formats().integer(result.lost_role)})
+    ) or settle(request, group, chosen, act, own=own)
+
+
+def _counted(text, count):
+    return text % {"count": formats().integer(count)}
 
 
 @console_view(WRITE, methods=("GET", "POST"))
@@ -164,29 +153,30 @@ def members_resend(request, group):
 
 
 def _resend(request, group, chosen):
+    count = chosen.count
     if any(row.status != MemberStatus.PENDING for row in chosen.rows):
         raise Refused(_("Only invitations can be sent again."), code="not-pending")
-    answer = confirm(
+
+    def act(**where):
+        sent = len(resend(**where))
+        ring_mails_on_commit(request.tenant.pk)
+        return _counted(
+            ngettext("%(count)s invitation is sent again.", "%(count)s invitations are sent again.", sent), sent
+        )
+
+    return ask(
         request,
-        title=ngettext("Send the invitation again?", "Send the invitations again?", chosen.count),
+        group,
+        chosen,
+        title=ngettext("Send the invitation again?", "Send the invitations again?", count),
         consequence=ngettext(
             "A new link goes out by mail and is valid for 7 days. The old link is dead at once.",
             "New links go out by mail and are valid for 7 days. The old links are dead at once.",
-            chosen.count,
+            count,
         ),
-        verb=ngettext("Send again", "Send %(count)s again", chosen.count) % {"count": formats().integer(chosen.count)},
-        details=member_lines(chosen.rows),
-        hidden=(chosen.hidden,),
-        typed=chosen.typed,
-        back=list_url(request, group),
+        verb=_counted(ngettext("Send again", "Send %(count)s again", count), count),
         danger=False,
-    )
-    if answer:
-        return answer
-    sent = resend(tenant_id=request.tenant.pk, group_id=group.pk, shown=chosen.shown, by=request.actor)
-    ring_mails_on_commit(request.tenant.pk)
-    message = ngettext("%(count)s invitation is sent again.", "%(count)s invitations are sent again.", len(sent))
-    return finish(request, group, message % {"count": formats().integer(len(sent))})
+    ) or settle(request, group, chosen, act)
 
 
 @console_view(WRITE, methods=("GET", "POST"))
@@ -204,42 +194,30 @@ def members_remove(request, group):
 
 
 def _remove(request, group, chosen):
-    rows, back = chosen.rows, list_url(request, group)
+    rows = chosen.rows
     if any(row.is_owner for row in rows):
         raise Refused(_("The group owner cannot be removed."), code="owner")
     may_return = group.auto_assign_users and any(row.is_user and row.status == MemberStatus.ACTIVE for row in rows)
     names = {"name": rows[0].address, "count": formats().integer(chosen.count)}
-    answer = confirm(
+    block_too = [("also_block", _("Also block the role User, so that auto-assign brings nobody back"))]
+
+    def act(**where):
+        also_block = may_return and request.POST.get("also_block") == "yes"
+        removed = remove_members(also_block=also_block, giving_up=gives_up(request), **where)
+        if also_block:
+            ring_mails_on_commit(request.tenant.pk)
+        return ngettext("%(name)s was removed.", "%(count)s members were removed.", removed) % names
+
+    def own():
+        text = _("You leave the license group yourself. Only another Admin can invite you again.")
+        return {"text": text, "verb": _("Leave the license group")}
+
+    return ask(
         request,
+        group,
+        chosen,
         title=ngettext("Remove %(name)s?", "Remove %(count)s members?", chosen.count) % names,
         consequence=remove_effect(rows, may_return=may_return),
         verb=ngettext("Remove", "Remove %(count)s members", chosen.count) % names,
-        details=member_lines(rows),
-        hidden=(chosen.hidden,),
-        typed=chosen.typed,
-        options=[("also_block", _("Also block the role User, so that auto-assign brings nobody back"))]
-        if may_return
-        else (),
-        back=back,
-    )
-    if answer:
-        return answer
-    also_block = may_return and request.POST.get("also_block") == "yes"
-    try:
-        removed = remove_members(
-            tenant_id=request.tenant.pk,
-            group_id=group.pk,
-            shown=chosen.shown,
-            also_block=also_block,
-            giving_up=gives_up(request),
-            by=request.actor,
-        )
-    except Refused as error:
-        if error.code != "own-rights":
-            raise
-        text = _("You leave the license group yourself. Only another Admin can invite you again.")
-        return ask_again(request, back=back, text=text, verb=_("Leave the license group"))
-    if also_block:
-        ring_mails_on_commit(request.tenant.pk)
-    message = ngettext("%(name)s was removed.", "%(count)s members were removed.", removed)
-    return finish(request, group, message % names)
+        options=block_too if may_return else (),
+    ) or settle(request, group, chosen, act, own=own)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from audit.actions import record
 from audit.models import Event
 from config.errors import Conflict, Refused
+from config.names import check_name
 from personalization import moves
 from personalization.clock import when
 from personalization.models import Backup, Origin, SettingsProfile, Task
@@ -162,7 +163,7 @@ def create_backups(*, profiles, name="", comment="", by):
         profile_ids=sorted(profiles),
         origin=Origin.MANUAL,
         created_by=by.name,
-        name=name,
+        name=check_name(name),
         comment=comment,
     )
     if not made:

@@ -39,6 +39,7 @@ LEFT JOIN LATERAL (
 ) newest ON true
 WHERE p.snapshot_id IS NOT NULL AND newest.snapshot_id IS DISTINCT FROM p.snapshot_id
 """
+# Rows are put in order only for profiles that have one too many or one too old: on most nights few have.
 _REMOVE = """
 DELETE FROM personalization_backup WHERE tenant_id = %(tenant)s AND id = ANY(ARRAY(
     SELECT id FROM (
@@ -47,7 +48,14 @@ DELETE FROM personalization_backup WHERE tenant_id = %(tenant)s AND id = ANY(ARR
                                   ORDER BY created_at DESC, id DESC) AS place
         FROM (
             SELECT *, protected_until IS NULL OR protected_until <= statement_timestamp() AS is_loose
-            FROM personalization_backup WHERE tenant_id = %(tenant)s AND profile_id = ANY(%(profiles)s::uuid[])
+            FROM personalization_backup WHERE tenant_id = %(tenant)s AND profile_id = ANY(ARRAY(
+                SELECT profile_id FROM personalization_backup
+                WHERE tenant_id = %(tenant)s AND profile_id = ANY(%(profiles)s::uuid[])
+                GROUP BY profile_id
+                HAVING count(*) FILTER (WHERE origin = %(nightly)s AND deleted_at IS NULL) > %(kept)s
+                    OR bool_or(deleted_at < statement_timestamp() - make_interval(days => %(bring_back)s))
+                    OR bool_or(origin = ANY(%(safety)s)
+                               AND created_at < statement_timestamp() - make_interval(days => %(safety_days)s))))
         ) backup
     ) backup
     WHERE deleted_at < statement_timestamp() - make_interval(days => %(bring_back)s)

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from audit.actions import Actor, record
 from config.errors import Conflict, Refused
+from config.names import check_name
 from config.tenancy import tenant_context
 from licensing.actions.members import note_use
 from personalization.models import MOST_PANELS, PersonalUI
@@ -32,9 +33,10 @@ def create_panel(
 ) -> PersonalUI:
     """Return a new panel, not active yet; `panel_id` comes with the form, so that sending it twice makes one.
 
-    Raises Refused for the sixth (LG-146), LayoutInvalid.
+    Raises Refused for the sixth (LG-146) and for a name with invisible characters, LayoutInvalid.
     """
     check(layout)
+    name = check_name(name)
     panels = _locked(owner)
     again = next((panel for panel in panels if panel.pk == panel_id), None)
     if again:
@@ -65,6 +67,7 @@ def bring_back_panel(*, owner: Owner, kept: dict[str, Any], by: Actor) -> Person
 
 def rename_panel(*, owner: Owner, panel: PersonalUI, name: str, version: int, by: Actor) -> PersonalUI:
     """Give a panel another name; raises Conflict where it was changed since the page was made."""
+    name = check_name(name)
     panel = _current(owner, panel, version)
     before = panel.name
     if before != name:

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from accounts.actions import create_local_user, create_tenant, set_directory
+from accounts.actions import create_local_user, create_tenant, set_directory, set_operator
 from accounts.connections import directory_of
 from accounts.directory import Person
 from accounts.directory.errors import DirectoryUnavailable
-from accounts.models import DirectoryConnection, Membership, Source, Tenant, User
+from accounts.models import DirectoryConnection, Membership, Source, Tenant
 from accounts.people import find_or_create_member
 from accounts.secrets import SealBroken, unseal
 from audit.actions import Actor, event, record_many
@@ -230,6 +230,7 @@ def _operator(tenant: Tenant) -> None:
     if tenant.slug != local_sign_ins()[0][0]:
         return
     with tenant_context(tenant.pk):
-        if not Membership.objects.filter(tenant=tenant, login=login, source=Source.LOCAL).exists():
+        member = Membership.objects.filter(tenant=tenant, login=login, source=Source.LOCAL).first()
+        if member is None:
             member = create_local_user(tenant_id=tenant.pk, login=login, name=name, password=DEMO_PASSWORD, by=SERVER)
-            User.objects.filter(pk=member.user_id).update(is_operator=True)
+    set_operator(membership=member, is_operator=True, by=SERVER)

@@ -96,8 +96,9 @@ PRESET_WORDS = {
     "resolution": {200: "200", 300: "300", 400: "400", 600: "600"},
     "format": {"pdf": "PDF", "pdf-a": "PDF/A", "tiff": "TIFF", "jpeg": "JPEG"},
 }
+FEATURES = frozenset({"copy", "scan", "print", "fax", "colour"})  # what a device may have
 DEVICES = {  # what a device has, for the preview (LG-150)
-    "all": (_("with every function"), frozenset({"copy", "scan", "print", "fax", "colour"})),
+    "all": (_("with every function"), FEATURES),
     "no-fax": (_("without fax"), frozenset({"copy", "scan", "print", "colour"})),
     "black": (_("black and white, without fax"), frozenset({"copy", "scan", "print"})),
     "printer": (_("printer only"), frozenset({"print", "colour"})),
@@ -106,7 +107,11 @@ DEVICES = {  # what a device has, for the preview (LG-150)
 
 def is_shown(tile: dict, device: str) -> bool:
     """Say whether a device of that kind has what the tile needs; one that lacks it leaves the tile out (LG-150)."""
-    has = DEVICES[device][1]
+    return is_usable(tile, DEVICES[device][1])
+
+
+def is_usable(tile: dict, has: frozenset[str]) -> bool:
+    """Say whether a device with these features has what the tile needs."""
     needs = KINDS[tile["kind"]].needs
     if tile.get("settings", {}).get("colour") == "colour" and "colour" not in has:
         return False

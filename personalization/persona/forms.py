@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.submissions import OnceForm
+from config.names import visible
 from personalization.persona.catalogue import COLOURS, ICONS, KINDS, PRESET_WORDS, PRESETS
 from personalization.persona.layout import MOST_BYTES, SCHEMA, LayoutInvalid, check
 
@@ -21,7 +22,7 @@ class _Refusable:
 
 
 def _plain(text):
-    """Refuse what the schema's names refuse: control characters and those that turn the direction of a line."""
+    """Refuse what the schema's words refuse: control characters and those that turn the direction of a line."""
     try:
         check({"version": 1, "name": text, "grid": {"columns": 2, "rows": 2}, "tiles": []})
     except LayoutInvalid as error:
@@ -29,7 +30,7 @@ def _plain(text):
 
 
 def _name_field(**more):
-    return forms.CharField(label=_("Name"), max_length=LONGEST_NAME, validators=[_plain], **more)
+    return forms.CharField(label=_("Name"), max_length=LONGEST_NAME, validators=[visible], **more)
 
 
 class PanelForm(_Refusable, OnceForm):

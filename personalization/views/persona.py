@@ -18,6 +18,8 @@ from config.errors import Conflict, Refused
 from config.policy import person_view, public_view
 from config.tenancy import tenant_context
 from config.ui.responses import confirm, conflict, dialog, done, page
+from licensing.access import listed_members
+from licensing.models import MemberStatus
 from personalization.actions import persona as actions
 from personalization.models import MOST_PANELS
 from personalization.persona import catalogue
@@ -28,6 +30,7 @@ from personalization.persona.layout import MOST_BYTES, SCHEMA_TEXT, LayoutInvali
 
 DELETED = "deleted_panel"  # in the session: what Undo brings back
 UNDO_SECONDS = 600
+MOST_ADMINS = 5  # named to somebody whose licence has run out: enough to ask one of them
 
 
 def of_user(view):
@@ -41,7 +44,7 @@ def of_user(view):
         place = place_of(request.user)
         if place is None or place.is_expired:
             _record_refusal(request, "persona.own" if place is None else "license-expired", place)
-            context = {"group": place.group if place else None}
+            context = {"place": place, "helpers": _admins(place) if place else ()}
             return page(request, "personalization/persona_closed.html", context, status=403)
         request.owner = actions.Owner(request.user.pk, place.tenant.pk, place.member_id)
         request.by = person_actor(place.membership, channel=Channel.SELF_SERVICE, request_id=request.id)
@@ -53,6 +56,13 @@ def of_user(view):
             return conflict(request, error)
 
     return gated
+
+
+def _admins(place):
+    """Return the owner and further Admins of a place's group: those who can have its licence renewed, the owner first."""
+    with tenant_context(place.tenant.pk, place.membership.user_id):
+        rows = listed_members(place.group).filter(status=MemberStatus.ACTIVE, is_admin=True)
+        return list(rows.order_by("-is_owner", "last_up", "first_up", "pk")[:MOST_ADMINS])
 
 
 def _record_refusal(request, reason, place):

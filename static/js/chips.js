@@ -41,6 +41,8 @@
     const file = form.querySelector("input[type=file]");
     const roles = all("[data-one-of]", form);
     const submits = all("button[data-needs-chips]", form);
+    const help = document.getElementById(`${area.id}_helptext`);
+    if (help && form.dataset.chipsHelp) help.textContent = form.dataset.chipsHelp; // the lines it tells of are gone
 
     function check() {
       const rest = entry.value.trim();

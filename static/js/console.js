@@ -29,20 +29,26 @@
   document.addEventListener("toast", (event) => toast(event.detail.text, event.detail.kind));
 
   // --- the dialog: opened by the swap that fills it, closed by the answer that empties it -----------------------------
-  let opener = null;
-  let openerId = null;
+  let opener = null; // { node, id, address }: what opened the dialog, also when a reload of its list replaces it
+  function remember({ elt, triggeringEvent }) {
+    const control = (elt.matches("form") && (triggeringEvent?.submitter || find("[type=submit]", elt))) || elt;
+    const node = control.closest(".menu")?.querySelector("summary") || control; // a menu closes behind the dialog
+    const address = ["hx-get", "hx-post", "href"].find((name) => node.hasAttribute(name));
+    opener = { node, id: node.id, address: address && `[${address}="${CSS.escape(node.getAttribute(address))}"]` };
+  }
+  function closeMenus(except) {
+    for (const menu of all(".menu[open], .tenant[open]")) if (!menu.contains(except)) menu.open = false;
+  }
   function closeDialog() {
     if (dialog && dialog.open) dialog.close();
   }
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.target === dialog && !dialog.open) {
-      opener = event.detail.elt;
-      openerId = opener.id;
-    }
-  });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target !== dialog) return;
-    if (!dialog.open && dialog.childElementCount) dialog.showModal();
+    if (!dialog.open && dialog.childElementCount) {
+      remember(event.detail.requestConfig);
+      closeMenus(null);
+      dialog.showModal();
+    }
     const summary = find("[data-error-summary], [aria-invalid=true]", dialog);
     if (summary) {
       summary.focus();
@@ -65,10 +71,16 @@
       }
     });
   }
+  document.addEventListener("focusin", (event) => {
+    if (opener && !dialog.open && event.target !== opener.node) opener = null; // the person has gone on to something else
+  });
   function returnFocus() {
-    const target = opener && opener.isConnected ? opener : openerId && document.getElementById(openerId);
-    if (target) target.focus();
-    else if (document.activeElement === document.body) find("#main")?.focus({ preventScroll: true });
+    if (opener) {
+      const { node, id, address } = opener;
+      opener.node = [node, id && document.getElementById(id), address && find(address)].find((each) => each?.isConnected);
+      opener.node?.focus();
+    }
+    if (document.activeElement === document.body) find("#main")?.focus({ preventScroll: true });
   }
 
   // --- answers that are no page: say what went wrong -----------------------------------------------------------------
@@ -95,7 +107,7 @@
     const list = event.detail.elt;
     if (!(list instanceof Element) || !list.matches("[data-announce]")) return;
     announcer.textContent = list.dataset.announce;
-    if (document.activeElement === document.body && !dialog?.open) find("#main")?.focus({ preventScroll: true });
+    if (document.activeElement === document.body && !dialog?.open) returnFocus();
   });
   function dropEmpty(data) {
     for (const [key, value] of [...data.entries()]) if (value === "") data.delete(key, value);
@@ -194,16 +206,14 @@
         field.select();
       }
     }
-    if (event.key === "Escape") {
-      const menu = event.target.closest(".menu[open], .tenant[open]");
-      if (menu) {
-        menu.open = false;
-        find("summary", menu).focus();
-      }
+    const menu = event.key === "Escape" && !dialog?.open && find(".menu[open], .tenant[open]");
+    if (menu) {
+      menu.open = false; // wherever the focus is: a click on a disabled entry leaves it nowhere
+      find("summary", menu).focus();
     }
   });
   document.addEventListener("click", (event) => {
-    for (const menu of all(".menu[open], .tenant[open]")) if (!menu.contains(event.target)) menu.open = false;
+    closeMenus(event.target);
     const indicator = event.target.closest("#task-indicator");
     if (indicator) {
       event.preventDefault();

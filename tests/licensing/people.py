@@ -4,6 +4,7 @@ from datetime import UTC, timedelta
 
 from django.utils import timezone
 
+from accounts.models import Membership, User
 from audit.actions import Actor
 from audit.models import Channel, Event
 from config.tenancy import operator_context
@@ -169,6 +170,36 @@ def many_invited(world, group, count):
                     generation=1,
                 )
                 for number in range(count)
+            ],
+            batch_size=1000,
+        )
+
+
+def many_members(world, group, count):
+    """Write active members with the role User straight into the tables, every third an Admin too: bulk0@…, bulk1@…"""
+    now = timezone.now()
+    with world.context():
+        users = User.objects.bulk_create([User(display_name=f"Bulk {number}") for number in range(count)])
+        Membership.objects.bulk_create(
+            [
+                Membership(tenant_id=world.pk, user=user, login=str(user.pk), name=user.display_name, source="local")
+                for user in users
+            ]
+        )
+        LicenseGroupMember.objects.bulk_create(
+            [
+                LicenseGroupMember(
+                    tenant_id=world.pk,
+                    group_id=group.pk,
+                    user=user,
+                    address=f"bulk{number}@{world.slug}.test",
+                    address_key=f"bulk{number}@{world.slug}.test",
+                    status=MemberStatus.ACTIVE,
+                    is_user=True,
+                    is_admin=number % 3 == 0,
+                    added_at=now,
+                )
+                for number, user in enumerate(users)
             ],
             batch_size=1000,
         )

@@ -86,6 +86,18 @@ def test_domains_open_to_everybody_are_refused(acme, group, by, name):
     assert code_of(lambda: domain(acme, group, name, f"me@{name}", by=by)) == "public-domain"
 
 
+@pytest.mark.spec("LG-161")
+def test_a_public_suffix_is_nobodys_even_with_a_link_that_is_older_than_this_rule(acme, group, by):
+    assert code_of(lambda: domain(acme, group, "github.io", "me@github.io", by=by)) == "public-suffix"
+    row = domain(acme, group, "else.test", "postmaster@else.test", by=by)
+    people.change(acme, row, domain="co.uk")
+    with acme.context():
+        assert (
+            code_of(lambda: confirm_domain(tenant_id=acme.pk, pair=(row.pk, row.generation), by=by)) == "public-suffix"
+        )
+    assert people.fresh(acme, row).validated_at is None
+
+
 @pytest.mark.spec("LG-162")
 def test_one_domain_is_valid_in_one_group_of_a_tenant(acme, globex, anna, group, by):
     other = people.license_group(acme, anna, name="Copiers")

@@ -10,10 +10,11 @@ import time
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
-from accounts.models import User
+from accounts.models import Tenant, User
 from audit.actions import Actor
 from audit.models import Channel, Event
 from config.celery import app
@@ -85,15 +86,28 @@ def test_an_invitation_names_who_where_what_until_when_and_one_link(acme, group,
     assert states(acme, group) == ["sent", "sent"]
 
 
-def test_the_expiry_is_told_in_utc_whatever_the_tenants_zone(acme, group, by, settings):
+@pytest.mark.spec("LG-58", "LG-68")
+def test_the_expiry_is_written_as_the_pages_write_it_in_the_organisations_zone(
+    acme, globex, group, by, charlie, settings
+):
+    Tenant.objects.filter(pk=globex.pk).update(time_zone="Asia/Singapore")
+    other = people.license_group(globex, charlie)
+    moment = datetime.datetime(2099, 1, 2, 23, 30, tzinfo=datetime.UTC)
+    bodies = {}
     with mail_server(settings) as server:
-        row = invited(acme, group, "ida@acme.test", by=by)
-        moment = datetime.datetime(2027, 1, 2, 23, 30, tzinfo=datetime.UTC)
-        with acme.context():
-            LicenseGroupMember.objects.filter(pk=row.pk).update(expires_at=moment)
-        with timezone.override("Europe/Berlin"):
-            send_mails(str(acme.pk))
-    assert "Jan. 2, 2027, 11:30 p.m. UTC" in server.taken[0][1].get_body(["plain"]).get_content()
+        for world, one, who in ((acme, group, by), (globex, other, factories.actor(charlie))):
+            row = invited(world, one, f"ida@{world.slug}.test", by=who)
+            people.change(world, row, expires_at=moment)
+            with timezone.override("America/Chicago"):
+                send_mails(str(world.pk))
+    for (to,), message in server.taken:
+        bodies[to] = [message.get_body([kind]).get_content() for kind in ("plain", "html")]
+    for body in bodies["ida@acme.test"]:
+        assert "Valid until: 3 Jan 2099, 00:30:00 CET (23:30 UTC)" in body
+    for body in bodies["ida@globex.test"]:
+        assert "Valid until: 3 Jan 2099, 07:30:00 +08 (23:30 UTC)" in body
+    (link,) = re.findall(r"https?://[^/]+(/\S+)", bodies["ida@acme.test"][0])
+    assert "3 Jan 2099, 00:30:00 CET (23:30 UTC)" in Client().get(link).text
 
 
 def test_a_mail_speaks_the_language_that_the_account_has_chosen(acme, group, by, settings):

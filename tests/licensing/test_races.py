@@ -1,10 +1,13 @@
 """Thirty-two at once for the last seat, through every pair of ways to it: exactly one wins, every time (LG-144)."""
 
 import threading
+import time
+import uuid
+from functools import partial
 from itertools import combinations_with_replacement
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from config.errors import Refused
 from licensing.actions.admission import accept, auto_assign
@@ -13,6 +16,7 @@ from licensing.actions.groups import ask_domain
 from licensing.actions.invitations import invite
 from licensing.actions.members import set_roles
 from licensing.actions.operator import change_purchase
+from licensing.actions.rules import lock_group
 from licensing.models import LicenseGroupMember, LicenseRoleBlock
 from tests import factories
 from tests.conftest import DEEP
@@ -222,3 +226,67 @@ def test_two_who_change_the_same_member_are_told_apart(acme, group, user, by):
     )
     assert outcomes.count(None) == 1
     assert [error.code for error in outcomes if error] in (["stale"], ["member-gone"])
+
+
+def post_while_locked(world, group, posts):
+    """Let posts in threads all wait for the lock of the group, then go on; return their answers."""
+    answers = [None] * len(posts)
+
+    def work(place, post):
+        try:
+            answers[place] = post()
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(posts)]
+    with world.context():
+        lock_group(world.pk, group.pk)
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + 20
+        while waiting_for_locks() < len(posts) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert waiting_for_locks() == len(posts)
+    for thread in threads:
+        thread.join(60)
+    return answers
+
+
+def waiting_for_locks():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction reads the same activity otherwise
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.spec("LG-65", "LG-143")
+def test_of_two_admins_who_invite_one_address_at_once_the_second_reads_that_it_is_invited(
+    acme, globex, group, anna, admin, erin, charlie, sign_in, monkeypatch
+):
+    rung = []
+    monkeypatch.setattr("licensing.views.invite.ring_mails_on_commit", rung.append)
+    path = people.page_url(acme, group, "users/add/")
+    bodies = [
+        {"submission": str(uuid.uuid4()), "addresses": text, "roles": ["user"], "words": ""}
+        for text in ("ida@acme.test", "jan@acme.test IDA@acme.test")
+    ]
+    browsers = [sign_in(anna), sign_in(erin)]
+    posts = [partial(browser.post, path, body) for browser, body in zip(browsers, bodies, strict=True)]
+    answers = post_while_locked(acme, group, posts)
+    assert sorted(answer.status_code for answer in answers) == [303, 422]
+    refused = next(answer for answer in answers if answer.status_code == 422)
+    assert "1 address is invited already." in refused.text
+    assert "is invited already; the link in that mail is still good." in refused.text
+    assert 'type="checkbox" name="again"' in refused.text
+    with acme.context():
+        rows = LicenseGroupMember.objects.filter(group_id=group.pk, address_key="ida@acme.test")
+        assert [row.generation for row in rows] == [1]
+        written = LicenseGroupMember.objects.filter(group_id=group.pk, status="pending").count()
+    assert written == (2 if answers[1].status_code == 303 else 1)
+    assert rung == [acme.pk]
+    # another organisation's invitation of the same address is its own
+    elsewhere = people.license_group(globex, charlie)
+    again = bodies[0] | {"submission": str(uuid.uuid4())}
+    assert sign_in(charlie).post(people.page_url(globex, elsewhere, "users/add/"), again).status_code == 303

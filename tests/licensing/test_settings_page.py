@@ -144,6 +144,10 @@ def test_a_validated_domain_is_replaced_only_after_a_question(acme, group, anna,
     ("domain", "address", "words"),
     [
         ("gmail.com", "anna@gmail.com", "gmail.com is open to everybody."),
+        ("co.uk", "anna@co.uk", "Anybody can have a domain under co.uk."),
+        ("github.io", "anna@github.io", "Anybody can have a domain under github.io."),
+        ("ANYTHING.ck", "anna@anything.ck", "Anybody can have a domain under anything.ck."),
+        ("公司.cn", "anna@xn--55qx5d.cn", "Anybody can have a domain under xn--55qx5d.cn."),
         ("else.test", "", "Enter an address of else.test that can open the link."),
         ("else.test", "post@acme.test", "Enter an address of else.test that can open the link."),
         ("else.test", "post", "is no mail address"),
@@ -159,8 +163,20 @@ def test_public_domains_foreign_addresses_and_nonsense_are_refused(
     assert words in answer.text
     if address:
         assert f'value="{address}"' in answer.text
+    at = "address" if "address" in words else "domain"
+    assert f'id="id_{at}_error"' in answer.text
     assert domains(acme) == []
     assert rung == []
+
+
+@pytest.mark.spec("LG-161")
+@pytest.mark.parametrize("domain", ["acme.co.uk", "acme.github.io", "www.ck", "hotmail-desk.de"])
+def test_a_domain_right_under_a_public_suffix_can_be_proven(globex, charlie, rung, sign_in, domain):
+    other = people.license_group(globex, charlie)
+    body = {"domain": domain, "address": f"post@{domain}"}
+    answer = sign_in(charlie).post(people.page_url(globex, other, "settings/domain/"), body)
+    assert answer.status_code == 303
+    assert domains(globex) == [(domain, "pending", f"post@{domain}")]
 
 
 @pytest.mark.spec("LG-162")

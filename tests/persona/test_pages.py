@@ -72,6 +72,20 @@ def test_with_an_expired_licence_there_is_a_notice_and_nothing_else(acme, group,
     assert panels.stored(frank.user) == before
 
 
+@pytest.mark.spec("LG-145", "LG-28")
+def test_the_notice_says_since_when_names_who_can_help_and_leads_to_the_own_groups(acme, group, franks, anna):
+    people.join(acme, group, people.person(acme, "Zoe Zander"), is_user=False, is_admin=True)
+    people.join(acme, group, people.person(acme, "Berta Baum"))
+    expire(acme, group)
+    text = franks.get(panels.LIST).text
+    assert text.index("Anna Ahlers") < text.index("owner of the group") < text.index("Zoe Zander")
+    assert "zoe@acme.test" in text
+    assert "Berta Baum" not in text
+    assert "1 day ago" in text or "yesterday" in text
+    assert acme.url("licensing/mine/") in text
+    assert franks.get(acme.url("licensing/mine/")).status_code == 200
+
+
 def test_whoever_is_not_signed_in_is_led_to_the_start_page(client, panel):
     for path in ("", f"{panel.pk}/"):
         answer = client.get(panels.LIST + path)

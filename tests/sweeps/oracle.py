@@ -1,6 +1,7 @@
 """Who may open what: a table of its own, which imports nothing of Roamkeep and knows its names only (spec 2, decision 24).
 
-A verdict is one of: "sign-in", "forbidden" (403), "absent" (404), "wrong method" (405), "answered" (anything else).
+A verdict is one of: "sign-in", "no key" (401), "forbidden" (403), "absent" (404), "wrong method" (405), "answered" (anything
+else).
 """
 
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ PRINCIPALS = (
 EVERYBODY = "everybody"
 ACCOUNT = "a User of some license group, outside every tenant"
 OPERATOR = "the platform operator; for everybody else the address does not exist"
+DEVICE = "a device with its key; no browser is one, whoever is signed in there"
 ANY_ROLE, TOLD, PLACED = "any role", "who may read some events", "any role in a license group"
 AT_LEAST = {
     MEMBER: {MEMBER, SUPPORT, ADMIN, PRIMARY, USER, LICENSE_ADMIN},
@@ -159,6 +161,17 @@ RULES = {
     "block-add": Rule(LICENSE_ADMIN, "license group", BOTH),
     "blocks-remove": Rule(LICENSE_ADMIN, "license group", POST),
     "block-remove": Rule(LICENSE_ADMIN, "license block", BOTH),
+    "device-list": Rule(LICENSE_ADMIN, "license group"),
+    "device-add": Rule(LICENSE_ADMIN, "license group", BOTH),
+    "devices-remove": Rule(LICENSE_ADMIN, "license group", POST),
+    "device-renew": Rule(LICENSE_ADMIN, "license device", BOTH),
+    "device-remove": Rule(LICENSE_ADMIN, "license device", BOTH),
+    "device-enrol": Rule(EVERYBODY, methods=POST),  # login and password come with it
+    "device-sign-in": Rule(DEVICE, methods=POST),
+    "device-active-panel": Rule(DEVICE),
+    "device-panel-list": Rule(DEVICE, methods=BOTH),
+    "device-panel": Rule(DEVICE, "panel", ("GET", "PUT", "DELETE")),
+    "device-panel-activate": Rule(DEVICE, "panel", POST),
     "licences": Rule(LICENSE_ADMIN, "license group"),
     "settings": Rule(LICENSE_ADMIN, "license group", BOTH),
     "domain-set": Rule(LICENSE_ADMIN, "license group", POST),
@@ -189,7 +202,7 @@ RULES = {
 TARGETS = ("finance", "engineering", "foreign", "nowhere")
 # The same with license groups: "crossed" is an object of "two" below the address of "one" (of globex below acme's).
 LICENSE_TARGETS = ("one", "two", "crossed", "foreign", "nowhere")
-LICENSE_KINDS = ("license group", "license member", "license block")
+LICENSE_KINDS = ("license group", "license member", "license block", "license device")
 
 
 def targets_of(rule):
@@ -236,6 +249,8 @@ def verdict(principal, rule, method, target):
     """Return what the console must answer."""
     if method not in rule.methods:
         return "wrong method"
+    if rule.least == DEVICE:
+        return "no key"
     if rule.least == EVERYBODY:
         # A live link is accepted by whoever has the invited address: nobody of the matrix has (LG-70).
         own_session = principal.tenant == "acme" and method == "POST" and target in ("one", "two")

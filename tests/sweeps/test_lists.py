@@ -7,10 +7,11 @@ import licensing.group_lists
 import licensing.lists
 import personalization.lists
 import roles.lists
-from accounts.models import User
 from audit.actions import record
+from config.identifiers import uuid7
 from config.ui.lists import Listing
 from licensing.actions.blocks import block_addresses
+from licensing.actions.devices import add_device
 from licensing.models import LicenseGroup
 from tests import factories
 from tests.licensing import people
@@ -75,6 +76,15 @@ def add_blocks(world, alice, numbers):
     return f"licensing/{group.pk}/blocked/"
 
 
+def add_devices(world, alice, numbers):
+    group = license_group(world, alice)
+    where = {"tenant_id": world.pk, "group_id": group.pk, "by": factories.actor(alice)}
+    with world.context():
+        for number in numbers:
+            add_device(device_id=uuid7(), name=f"Printer {number}", **where)
+    return f"licensing/{group.pk}/devices/"
+
+
 def add_license_groups(world, alice, numbers):
     for number in numbers:
         people.license_group(world, alice, name=f"Group {number}")
@@ -83,7 +93,7 @@ def add_license_groups(world, alice, numbers):
 
 def add_groups_for_the_operator(world, alice, numbers):
     add_license_groups(world, alice, numbers)
-    User.objects.filter(pk=alice.user_id).update(is_operator=True)
+    factories.appoint(alice.user)
     return f"/operator/?q={world.slug}"
 
 
@@ -96,6 +106,7 @@ LISTS = {
     personalization.lists.TaskItemList: submit_one_task,
     licensing.lists.MemberList: add_license_members,
     licensing.lists.BlockList: add_blocks,
+    licensing.lists.DeviceList: add_devices,
     licensing.group_lists.LicenseGroupList: add_license_groups,
     licensing.group_lists.OperatorGroupList: add_groups_for_the_operator,
 }

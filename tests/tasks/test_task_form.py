@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from config.errors import Refused
 from personalization.actions import tasks as actions
-from personalization.models import ManagedUser, Task, TaskOperation
+from personalization.actions.backups import create_backups
+from personalization.models import ManagedUser, SettingsProfile, Task, TaskOperation
 from tests import factories
 from tests.tasks.work import run, submit
 
@@ -134,3 +135,36 @@ def test_the_number_is_typed_as_the_page_shows_it_or_bare(acme, page_of_erin, ma
     assert answer.status_code == status
     if status == 422:
         assert "This touches 1,234 users." in answer.content.decode()
+
+
+HIDDEN = "Roll\u202e-out"
+INVISIBLE = "Character 5 (U+202E) cannot be seen."
+
+
+def test_a_task_and_its_backups_get_no_name_with_something_invisible_in_it(acme, erin, page_of_erin, people):
+    data = {"verb": "create-backups", "kinds": ["application"], "groups": [str(acme.finance)]}
+    data |= {"name": HIDDEN, "delay": "0", "expected": "10", "submission": str(uuid.uuid4())}
+    answer = page_of_erin.post(acme.url("tasks/submit/"), data)
+    assert answer.status_code == 422
+    assert INVISIBLE in answer.text
+    with acme.context():
+        assert not Task.objects.exists()
+    task, by = submit(acme, erin), factories.actor(erin)
+    with acme.context():
+        finance = SettingsProfile.objects.filter(managed_user__group_id=acme.finance)
+        for call in (
+            lambda: actions.rename_task(task=task, name=HIDDEN, by=by),
+            lambda: create_backups(profiles=finance, name=HIDDEN, by=by),
+        ):
+            with pytest.raises(Refused) as refused:
+                call()
+            assert (refused.value.field, refused.value.code) == ("name", "name-invisible")
+
+
+def test_a_task_whose_name_is_older_than_this_rule_can_be_undone(acme, erin, people):
+    task, by = submit(acme, erin), factories.actor(erin)
+    run(acme)
+    with acme.context():
+        Task.objects.filter(pk=task.pk).update(name=HIDDEN)
+        undo = actions.undo_task(task=Task.objects.get(pk=task.pk), by=by)
+    assert HIDDEN in undo.name

@@ -55,6 +55,18 @@ def test_only_the_sorted_column_says_so_and_its_link_turns_the_order(make_things
     assert sorts("?sort=nonsense") == sorts("")
 
 
+def test_an_action_that_a_row_lacks_keeps_its_room_and_one_that_no_row_has_takes_none(make_things, client):
+    make_things([{"login": "a", "rank": 1}, {"login": "b", "rank": 0}])
+
+    def last_cells(query=""):
+        html = get(client, query).content.decode()
+        cells = re.findall(r'<td class="row-actions">(.*?)</td>', html, re.S)
+        return [re.findall(r'<(?:a|button|span) class="([a-z-]+)', cell) for cell in cells]
+
+    assert last_cells() == [["icon-button"] * 3, ["icon-button", "row-gap", "icon-button"]]
+    assert last_cells("?rank=0") == [["icon-button"] * 2]
+
+
 def test_the_filter_stays_in_every_address_and_empty_fields_do_not(make_things, client):
     make_things(45)
     html = get(client, "?q=fin&state=&rank=&sort=-rank").content.decode()

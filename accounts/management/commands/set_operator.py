@@ -19,6 +19,6 @@ class Command(BaseCommand):
         tenant = find_tenant(tenant)
         with tenant_context(tenant.pk):
             member = find_member(tenant, login)
-            changed = set_operator(membership=member, is_operator=not off, by=SERVER)
+        changed = set_operator(membership=member, is_operator=not off, by=SERVER)
         state = "is no platform operator" if off else "is a platform operator"
         self.stdout.write(f"{member.name} {state}{' now' if changed else ' already'}.")

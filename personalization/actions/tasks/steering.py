@@ -12,6 +12,7 @@ from audit.actions import record
 from audit.models import Event, Outcome
 from audit.texts import description
 from config.errors import Conflict, Refused
+from config.names import check_name
 from personalization.bell import ring_on_commit
 from personalization.clock import when
 from personalization.models import FINAL_STATES, ItemState, Task, TaskItem, TaskState
@@ -173,8 +174,8 @@ def rename_task(*, task, name, version=None, by):
 
 
 def checked_name(name):
-    """Return the name of a task without spaces around it; 1 to 100 characters."""
-    name = name.strip()
+    """Return the name of a task without spaces around it; 1 to 100 characters that can be seen."""
+    name = check_name(name)
     if not 1 <= len(name) <= 100:
         raise Refused(_("Give the task a name of 1 to 100 characters."), field="name", code="name")
     return name

@@ -27,7 +27,7 @@ def submit_task(*, tenant_id, name, operations, targets, run_after=None, expecte
     check(operations, targets, by)
     if run_after is not None and run_after > timezone.now() + LONGEST_DEFERRAL:
         raise Refused(_("Choose a time within a year."), field="run_after", code="too-late")
-    task = _new_task(tenant_id, name, by, run_after=run_after, scope=_described(tenant_id, targets))
+    task = _new_task(tenant_id, checked_name(name), by, run_after=run_after, scope=_described(tenant_id, targets))
     for position, operation in enumerate(operations):
         TaskOperation.objects.create(
             tenant_id=tenant_id,
@@ -84,7 +84,7 @@ def _new_task(tenant_id, name, by, *, run_after=None, scope=None, undo_of=None):
     return Task.objects.create(
         tenant_id=tenant_id,
         number=_next_number(tenant_id),
-        name=checked_name(name),
+        name=name,
         creator_id=by.id,
         creator_user_id=by.user_id,
         creator_name=by.name,
@@ -151,7 +151,7 @@ def undo_task(*, task, version=None, by):
     if not may_undo(row):
         raise Conflict(_("This task cannot be undone, or is being undone already."), code="not-undoable")
     name = _("Undo #%(number)s: %(name)s") % {"number": row.number, "name": row.name}
-    undo = _new_task(row.tenant_id, name[:100], by, scope=row.scope, undo_of=row.pk)
+    undo = _new_task(row.tenant_id, name[:100].strip(), by, scope=row.scope, undo_of=row.pk)
     TaskOperation.objects.create(tenant_id=row.tenant_id, task=undo, position=0, verb=Verb.UNDO)
     with connection.cursor() as cursor:
         cursor.execute(
