@@ -62,15 +62,32 @@ def django_db_setup(django_db_setup):
     _connect(OWNER)
 
 
-_flush = TransactionTestCase._fixture_teardown
+# What a database has from its migrations stays. Django's flush takes it away and builds it anew, with every privilege,
+# after each test that commits, once for each connection: that was a good part of the suite's time.
+_EMPTY = """
+DO $body$
+DECLARE
+    one text;
+    has_rows boolean;
+    filled text[] := '{}';
+BEGIN
+    FOR one IN SELECT format('%I', tablename) FROM pg_tables WHERE schemaname = 'public'
+               AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission') LOOP
+        EXECUTE 'SELECT EXISTS (SELECT FROM ' || one || ')' INTO has_rows;
+        IF has_rows THEN filled := filled || one; END IF;
+    END LOOP;
+    IF filled <> '{}' THEN EXECUTE 'TRUNCATE ' || array_to_string(filled, ', ') || ' CASCADE'; END IF;
+END $body$
+"""
 
 
-def _flush_as_owner(self):
-    with as_owner():  # TRUNCATE belongs to the owner alone: it ignores row-level security
-        _flush(self)
+def empty_tables():
+    """Take away everything that was committed, as the owner: TRUNCATE ignores row-level security and belongs to no other."""
+    with as_owner(), connections["default"].cursor() as cursor:
+        cursor.execute(_EMPTY)
 
 
-TransactionTestCase._fixture_teardown = _flush_as_owner
+TransactionTestCase._fixture_teardown = lambda self: empty_tables()
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -21,7 +21,7 @@ from licensing.links import domain_token, invitation_token
 from licensing.models import Device, GroupDomain, LicenseGroupMember, LicenseRoleBlock, MemberStatus
 from personalization.models import Task
 from tests import factories
-from tests.conftest import DEEP, as_owner
+from tests.conftest import DEEP, empty_tables
 from tests.licensing import people
 from tests.persona.panels import panel
 from tests.sweeps.oracle import (
@@ -156,11 +156,7 @@ def matrix(django_db_setup, django_db_blocker):
         try:
             yield build()
         finally:
-            with as_owner(), connection.cursor() as cursor:
-                kept = ("django_migrations", "django_content_type", "auth_permission")
-                tables = [table for table in connection.introspection.table_names() if table not in kept]
-                names = ", ".join(connection.ops.quote_name(table) for table in tables)
-                cursor.execute(f"TRUNCATE {names} CASCADE")
+            empty_tables()
 
 
 def build():
