@@ -82,8 +82,8 @@ from launcher.supervisor import StopRequested, stop_signals
 folder = DataFolder(Path(sys.argv[1]))
 folder.create()
 with stop_signals(), folder.lock():
-    print("runs", flush=True)
     try:
+        print("runs", flush=True)
         time.sleep(60)
     except StopRequested as stop:
         time.sleep(0.5)
