@@ -4,7 +4,7 @@ import zoneinfo
 from datetime import timedelta
 
 from django.conf import settings
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
@@ -58,9 +58,7 @@ class TenantMiddleware:
         slug = kwargs.get("tenant")
         if slug is None:
             return
-        request.tenant = Tenant.objects.filter(slug=slug, status=Tenant.Status.ACTIVE).first()
-        if request.tenant is None:
-            raise Http404
+        request.tenant = get_object_or_404(Tenant, slug=slug, status=Tenant.Status.ACTIVE)
         zone = getattr(request.user, "time_zone", "") or request.tenant.time_zone
         timezone.activate(zoneinfo.ZoneInfo(zone))
         if language := getattr(request.user, "language", ""):  # a person's choice outlives browser and session

@@ -1,7 +1,7 @@
 """Who may read which event (R5-R9): one predicate on the event's own columns."""
 
 from django.db.models import Q
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 from audit.models import Channel, Event
 
@@ -30,7 +30,4 @@ def visible_events(rights, tenant_id, membership_id):
 
 def get_event(rights, tenant_id, membership_id, pk):
     """Return one readable event."""
-    event = visible_events(rights, tenant_id, membership_id).filter(pk=pk).first()
-    if event is None:
-        raise Http404
-    return event
+    return get_object_or_404(visible_events(rights, tenant_id, membership_id), pk=pk)

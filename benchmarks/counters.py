@@ -125,11 +125,6 @@ def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _walk(child)
 
 
-def buffers_of(found: list[Statement], *, tenant_id: UUID) -> int:
-    """Return the buffers of all reading statements together, under row-level security."""
-    return sum(explain(each, tenant_id=tenant_id).buffers for each in found if each.is_list_read)
-
-
 def wal_bytes(call: Callable[[], object]) -> int:
     """Return how many bytes of write-ahead log the server wrote during a call; others' writes count too."""
     with connection.cursor() as cursor:

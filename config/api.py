@@ -61,6 +61,17 @@ def wrong_method(methods: tuple[str, ...]) -> JsonResponse:
     return _error(405, "wrong-method", text, headers={"Allow": ", ".join(methods)})
 
 
+def failed() -> JsonResponse:
+    """Answer 500 and tell nothing of the error."""
+    return _error(500, "internal", _("Something went wrong here. Nothing was changed."))
+
+
+def away(seconds: str) -> JsonResponse:
+    """Answer 503 while the database is away, with the seconds after which to ask again."""
+    text = _("Roamkeep is not available right now. Ask again in a moment.")
+    return _error(503, "unavailable", text, headers={"Retry-After": seconds})
+
+
 def _error(status, code, message, *, problems=None, headers=None):
     payload: dict[str, Any] = {"error": code, "message": str(message)}
     if problems:

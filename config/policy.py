@@ -31,6 +31,7 @@ class Policy:
     permission: str | None
     methods: tuple[str, ...]
     outside: bool = False
+    speaks_json: bool = False  # errors too
 
 
 def request_context(request):
@@ -211,7 +212,8 @@ def device_view(identify=None, *, methods=("GET",)):
             except Exception as error:
                 return api.told(error)
 
-        return _declared(csrf_exempt(of_device), Policy(DEVICE if identify else None, tuple(methods), outside=True))
+        policy = Policy(DEVICE if identify else None, tuple(methods), outside=True, speaks_json=True)
+        return _declared(csrf_exempt(of_device), policy)
 
     return decorate
 

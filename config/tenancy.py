@@ -28,13 +28,6 @@ def tenant_context(tenant_id, user_id=None):
                 cursor.execute(_SET, outer)
 
 
-def current_tenant_id():
-    """Return the tenant of the running transaction as text, or '' outside any context."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(current_setting('app.tenant_id', true), '')")
-        return cursor.fetchone()[0]
-
-
 @contextmanager
 def operator_context():
     """Open a transaction on the operator's database role, which sees every tenant.

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from config import errors, health
+from config import error_pages, health
 from config.ui.views import display
 from licensing.urls import operator_patterns
 from personalization.urls import persona_patterns
@@ -20,7 +20,7 @@ urlpatterns = [
     path("t/<slug:tenant>/audit/", include("audit.urls")),
 ]
 
-handler400 = errors.bad_request
-handler403 = errors.forbidden
-handler404 = errors.not_found
-handler500 = errors.server_error
+handler400 = error_pages.bad_request
+handler403 = error_pages.forbidden
+handler404 = error_pages.not_found
+handler500 = error_pages.server_error

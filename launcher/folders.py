@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import stat
 import time
 from pathlib import Path
@@ -69,9 +68,6 @@ class DataFolder:
             raise LauncherError(f"{self.sockets} belongs to someone else; remove it or choose another --data folder.")
         self.sockets.chmod(0o700)
         return self.sockets
-
-    def remove_sockets(self) -> None:
-        shutil.rmtree(self.sockets, ignore_errors=True)
 
     # -- who runs on it ------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.db.models import Q
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,10 +22,7 @@ def administered_license_groups(rights: Rights, tenant_id: UUID):
 
 def get_license_group(rights: Rights, tenant_id: UUID, pk: UUID) -> LicenseGroup:
     """Return a group that the person administers; every other id is as if it did not exist (LG-29)."""
-    group = LicenseGroup.objects.filter(tenant_id=tenant_id, pk=pk).first() if pk in rights.license_groups else None
-    if group is None:
-        raise Http404
-    return group
+    return get_object_or_404(administered_license_groups(rights, tenant_id), pk=pk)
 
 
 def is_expired(group: LicenseGroup) -> bool:
@@ -41,22 +38,13 @@ def listed_members(group: LicenseGroup):
 
 def get_member(group: LicenseGroup, pk: UUID) -> LicenseGroupMember:
     """Return one listed member of the group."""
-    row = listed_members(group).filter(pk=pk).first()
-    if row is None:
-        raise Http404
-    return row
+    return get_object_or_404(listed_members(group), pk=pk)
 
 
 def own_member(tenant_id: UUID, group_id: UUID, user_id: UUID) -> LicenseGroupMember:
     """Return a person's own active membership with its group, for Settings (User)."""
-    row = (
-        LicenseGroupMember.objects.select_related("group")
-        .filter(tenant_id=tenant_id, group_id=group_id, user_id=user_id, status=MemberStatus.ACTIVE)
-        .first()
-    )
-    if row is None:
-        raise Http404
-    return row
+    mine = LicenseGroupMember.objects.select_related("group").filter(user_id=user_id, status=MemberStatus.ACTIVE)
+    return get_object_or_404(mine, tenant_id=tenant_id, group_id=group_id)
 
 
 def own_members(tenant_id: UUID, user_id: UUID) -> list[LicenseGroupMember]:
@@ -106,10 +94,7 @@ def listed_blocks(group: LicenseGroup):
 
 def get_block(group: LicenseGroup, pk: UUID) -> LicenseRoleBlock:
     """Return one entry of the list."""
-    row = listed_blocks(group).filter(pk=pk).first()
-    if row is None:
-        raise Http404
-    return row
+    return get_object_or_404(listed_blocks(group), pk=pk)
 
 
 def listed_devices(group: LicenseGroup):
@@ -119,7 +104,4 @@ def listed_devices(group: LicenseGroup):
 
 def get_device(group: LicenseGroup, pk: UUID) -> Device:
     """Return one device of the group."""
-    row = listed_devices(group).filter(pk=pk).first()
-    if row is None:
-        raise Http404
-    return row
+    return get_object_or_404(listed_devices(group), pk=pk)

@@ -7,6 +7,7 @@ from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from config.errors import Refused
@@ -104,9 +105,7 @@ def _out_of_sight(user_id, seen):
 
 def get_user(rights, tenant_id, pk, *, seen=None):
     """Return a managed user of the person's groups; any other is as if it did not exist (decision 24)."""
-    user = ManagedUser.objects.filter(tenant_id=tenant_id, pk=pk).select_related("group").first()
-    if user is None:
-        raise Http404
+    user = get_object_or_404(ManagedUser.objects.select_related("group"), tenant_id=tenant_id, pk=pk)
     if not (rights.is_primary or user.group_id in rights.groups):
         raise _out_of_sight(pk, seen)
     return user
@@ -114,13 +113,8 @@ def get_user(rights, tenant_id, pk, *, seen=None):
 
 def get_profile(rights, tenant_id, user_id, pk, *, seen=None):
     """Return a settings profile of this visible user; that of another one is as if it did not exist."""
-    profile = (
-        SettingsProfile.objects.filter(tenant_id=tenant_id, managed_user_id=user_id, pk=pk)
-        .select_related("managed_user", "settings_group", "snapshot")
-        .first()
-    )
-    if profile is None:
-        raise Http404
+    profiles = SettingsProfile.objects.select_related("managed_user", "settings_group", "snapshot")
+    profile = get_object_or_404(profiles, tenant_id=tenant_id, managed_user_id=user_id, pk=pk)
     if not (rights.is_primary or profile.managed_user.group_id in rights.groups):
         raise _out_of_sight(user_id, seen)
     return profile
@@ -128,13 +122,8 @@ def get_profile(rights, tenant_id, user_id, pk, *, seen=None):
 
 def get_backup(rights, tenant_id, pk, *, deleted=False, seen=None):
     """Return a backup of a visible user; a deleted one only where `deleted` says so."""
-    backup = (
-        Backup.objects.filter(tenant_id=tenant_id, pk=pk)
-        .select_related("profile__managed_user", "profile__settings_group", "snapshot")
-        .first()
-    )
-    if backup is None or (backup.deleted_at is not None) != deleted:
-        raise Http404
+    backups = Backup.objects.select_related("profile__managed_user", "profile__settings_group", "snapshot")
+    backup = get_object_or_404(backups, tenant_id=tenant_id, pk=pk, deleted_at__isnull=not deleted)
     user = backup.profile.managed_user
     if not (rights.is_primary or user.group_id in rights.groups):
         raise _out_of_sight(user.pk, seen)
@@ -165,10 +154,7 @@ def may_see_details(rights, task, membership_id):
 
 def get_task(rights, tenant_id, pk):
     """Return a task of the tenant."""
-    task = visible_tasks(rights, tenant_id).filter(pk=pk).first()
-    if task is None:
-        raise Http404
-    return task
+    return get_object_or_404(visible_tasks(rights, tenant_id), pk=pk)
 
 
 def get_own_task(rights, tenant_id, pk, membership_id):

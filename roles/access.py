@@ -2,7 +2,7 @@
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Exists, F, OuterRef, Q, TextField, Value, When
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 from accounts.models import GroupMembership, Membership, UserGroup
 from config.identifiers import text_key
@@ -49,10 +49,7 @@ def listed_entries(rights, tenant_id):
 
 def get_entry(rights, tenant_id, pk):
     """Return one entry with its subject; an entry of another tenant is as if it did not exist (decision 24)."""
-    entry = visible_entries(rights, tenant_id).select_related("membership__user", "group").filter(pk=pk).first()
-    if entry is None:
-        raise Http404
-    return entry
+    return get_object_or_404(visible_entries(rights, tenant_id).select_related("membership__user", "group"), pk=pk)
 
 
 def entry_of(subject):
@@ -81,18 +78,13 @@ def beginning_with(people, text):
 
 def get_person(rights, tenant_id, pk):
     """Return one person of the tenant with the account."""
-    person = visible_people(rights, tenant_id).select_related("user", "tenant", "directory").filter(pk=pk).first()
-    if person is None:
-        raise Http404
-    return person
+    people = visible_people(rights, tenant_id).select_related("user", "tenant", "directory")
+    return get_object_or_404(people, pk=pk)
 
 
 def get_user_group(rights, tenant_id, pk):
     """Return one group of people of the tenant."""
-    group = visible_user_groups(rights, tenant_id).filter(pk=pk).first()
-    if group is None:
-        raise Http404
-    return group
+    return get_object_or_404(visible_user_groups(rights, tenant_id), pk=pk)
 
 
 def get_scope_ids(tenant_id, ids):

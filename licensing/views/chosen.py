@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from config.errors import Refused
+from config.policy import console_view
 from config.ui.responses import ask_to_give_up, confirm, done, gives_up
 from config.ui.selection import read_selection, read_versions, write_versions
 from licensing.access import get_member, listed_members
@@ -17,6 +18,7 @@ from licensing.actions.rules import active, check_number, current
 from licensing.lists import MemberList
 from licensing.models import LicenseGroup, LicenseGroupMember
 from licensing.views.effects import member_lines
+from licensing.views.gate import with_group
 
 TYPED_FROM = 51  # rows from which their number has to be typed
 
@@ -73,6 +75,25 @@ def chosen_members(request, group: LicenseGroup) -> Chosen:
     check_number(selection.count)
     rows = list(selection.queryset.order_by("address_key", "pk"))
     return Chosen(rows, {row.pk: row.version for row in rows})
+
+
+def row_and_selection(permission: str, step: Callable, *, of_row=chosen_member, of_selection=chosen_members):
+    """Return the two views of a step: of the one row of the address, and of the selection that the bulk bar posts.
+
+    step: takes the request, the group and what `of_row` or `of_selection` makes of the request.
+    """
+
+    @console_view(permission, methods=("GET", "POST"))
+    @with_group
+    def row(request, group, pk):
+        return step(request, group, of_row(request, group, pk))
+
+    @console_view(permission, methods=("POST",))
+    @with_group
+    def selection(request, group):
+        return step(request, group, of_selection(request, group))
+
+    return row, selection
 
 
 def list_url(request, group: LicenseGroup) -> str:

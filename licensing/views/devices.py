@@ -21,7 +21,7 @@ from licensing.device_forms import DeviceForm
 from licensing.links import absolute
 from licensing.lists import DeviceList
 from licensing.models import Device, LicenseGroup
-from licensing.views.chosen import TYPED_FROM
+from licensing.views.chosen import TYPED_FROM, row_and_selection
 from licensing.views.effects import named
 from licensing.views.gate import with_group
 
@@ -103,25 +103,6 @@ def _show_key(request, group: LicenseGroup, device: Device, key: str):
     return trigger_client_event(response, f"{DeviceList.name}-changed", {}) if request.htmx else response
 
 
-@console_view(WRITE, methods=("GET", "POST"))
-@with_group
-def device_remove(request, group, pk):
-    """Ask, then remove one device."""
-    return _remove(request, group, _shown(request, group, pk))
-
-
-@console_view(WRITE, methods=("POST",))
-@with_group
-def devices_remove(request, group):
-    """Ask, then remove the selected devices."""
-    if _carries_versions(request):
-        return _remove(request, group, read_versions(request.POST["shown"]))
-    selection = read_selection(request, DeviceList, listed_devices(group))
-    check_number(selection.count)
-    rows = selection.queryset.order_by("name_key").values_list("pk", "version")
-    return _remove(request, group, dict(rows))
-
-
 def _shown(request, group, pk: UUID) -> dict[UUID, int]:
     """Return {device: version} of the one device of the address, as the page showed it."""
     if not _carries_versions(request):
@@ -130,6 +111,15 @@ def _shown(request, group, pk: UUID) -> dict[UUID, int]:
     if list(shown) != [pk]:
         raise BadRequest("another device")
     return shown
+
+
+def _selected(request, group) -> dict[UUID, int]:
+    """Return {device: version} of the rows that the bulk bar or, after it, its dialog has posted."""
+    if _carries_versions(request):
+        return read_versions(request.POST["shown"])
+    selection = read_selection(request, DeviceList, listed_devices(group))
+    check_number(selection.count)
+    return dict(selection.queryset.order_by("name_key").values_list("pk", "version"))
 
 
 def _carries_versions(request):
@@ -167,3 +157,6 @@ def _remove(request, group, shown):
     removed = remove_devices(tenant_id=request.tenant.pk, group_id=group.pk, shown=shown, by=request.actor)
     message = ngettext("%(name)s is removed.", "%(count)s devices are removed.", removed) % words
     return done(request, _list_url(request, group), message=message, changed=DeviceList.name)
+
+
+device_remove, devices_remove = row_and_selection(WRITE, _remove, of_row=_shown, of_selection=_selected)

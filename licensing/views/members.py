@@ -16,7 +16,7 @@ from licensing.forms import RolesForm
 from licensing.lists import MemberList
 from licensing.models import MemberStatus
 from licensing.tasks import ring_mails_on_commit
-from licensing.views.chosen import ask, ask_again, chosen_member, chosen_members, finish, list_url, settle
+from licensing.views.chosen import ask, ask_again, finish, list_url, row_and_selection, settle
 from licensing.views.effects import block_effect, lost_roles, member_lines, remove_effect
 from licensing.views.gate import with_group
 
@@ -29,20 +29,6 @@ def member_list(request, group):
     """List the members and invitations of the group (LG-31)."""
     context = {"group": group, "section": "users"}
     return list_page(request, MemberList, listed_members(group), "licensing/member_list.html", context)
-
-
-@console_view(WRITE, methods=("GET", "POST"))
-@with_group
-def member_edit(request, group, pk):
-    """Show the roles of one member, and change them."""
-    return _edit(request, group, chosen_member(request, group, pk))
-
-
-@console_view(WRITE, methods=("POST",))
-@with_group
-def members_edit(request, group):
-    """Ask for one role set, then give it to all selected members (LG-78)."""
-    return _edit(request, group, chosen_members(request, group))
 
 
 def _edit(request, group, chosen):
@@ -91,20 +77,6 @@ def _set_roles(request, group, chosen, cleaned):
     )
 
 
-@console_view(WRITE, methods=("GET", "POST"))
-@with_group
-def member_block(request, group, pk):
-    """Ask, then take the role User from one member and bar the member from it (LG-110)."""
-    return _block(request, group, chosen_member(request, group, pk))
-
-
-@console_view(WRITE, methods=("POST",))
-@with_group
-def members_block(request, group):
-    """Ask, then block the role User of the selected members (LG-112 to LG-114)."""
-    return _block(request, group, chosen_members(request, group))
-
-
 def _block(request, group, chosen):
     rows = chosen.rows
     if any(row.status != MemberStatus.ACTIVE or not row.is_user for row in rows):
@@ -138,20 +110,6 @@ def _counted(text, count):
     return text % {"count": formats().integer(count)}
 
 
-@console_view(WRITE, methods=("GET", "POST"))
-@with_group
-def member_resend(request, group, pk):
-    """Ask, then send one invitation again."""
-    return _resend(request, group, chosen_member(request, group, pk))
-
-
-@console_view(WRITE, methods=("POST",))
-@with_group
-def members_resend(request, group):
-    """Ask, then send the selected invitations again."""
-    return _resend(request, group, chosen_members(request, group))
-
-
 def _resend(request, group, chosen):
     count = chosen.count
     if any(row.status != MemberStatus.PENDING for row in chosen.rows):
@@ -177,20 +135,6 @@ def _resend(request, group, chosen):
         verb=_counted(ngettext("Send again", "Send %(count)s again", count), count),
         danger=False,
     ) or settle(request, group, chosen, act)
-
-
-@console_view(WRITE, methods=("GET", "POST"))
-@with_group
-def member_remove(request, group, pk):
-    """Ask, then end one membership or invitation (LG-92)."""
-    return _remove(request, group, chosen_member(request, group, pk))
-
-
-@console_view(WRITE, methods=("POST",))
-@with_group
-def members_remove(request, group):
-    """Ask, then end the selected memberships and invitations (LG-93)."""
-    return _remove(request, group, chosen_members(request, group))
 
 
 def _remove(request, group, chosen):
@@ -221,3 +165,11 @@ def _remove(request, group, chosen):
         verb=ngettext("Remove", "Remove %(count)s members", chosen.count) % names,
         options=block_too if may_return else (),
     ) or settle(request, group, chosen, act, own=own)
+
+
+# Of one row, and of the selection of the bulk bar: roles (LG-77 to LG-91), the block (LG-110 to LG-116), an invitation
+# once more, the end of a membership (LG-92 to LG-99).
+member_edit, members_edit = row_and_selection(WRITE, _edit)
+member_block, members_block = row_and_selection(WRITE, _block)
+member_resend, members_resend = row_and_selection(WRITE, _resend)
+member_remove, members_remove = row_and_selection(WRITE, _remove)

@@ -5,7 +5,8 @@ from datetime import UTC
 from functools import wraps
 
 from django.db.models import OuterRef, Subquery
-from django.http import Http404, HttpResponseRedirect
+from django.http import HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -168,18 +169,13 @@ def _url(slug, pk):
 
 
 def _tenant(slug):
-    tenant = Tenant.objects.filter(slug=slug).first()
-    if tenant is None:
-        raise Http404
-    return tenant
+    return get_object_or_404(Tenant, slug=slug)
 
 
 def _found(tenant, pk):
     """Return (group, the owner's row, number of active members) of a group of the organisation."""
     with operator_context() as alias:
-        group = LicenseGroup.objects.using(alias).filter(tenant_id=tenant.pk, pk=pk).first()
-        if group is None:
-            raise Http404
+        group = get_object_or_404(LicenseGroup.objects.using(alias), tenant_id=tenant.pk, pk=pk)
         active = LicenseGroupMember.objects.using(alias).filter(
             tenant_id=tenant.pk, group_id=pk, status=MemberStatus.ACTIVE
         )

@@ -41,12 +41,6 @@ class InMemory:
         return io.BytesIO(self.data)
 
 
-def read_contents(source: ContentSource) -> bytes:
-    """All of it in memory: readers keep a file below `Limits.file_bytes`."""
-    with source.open() as stream:
-        return stream.read()
-
-
 @dataclass(frozen=True, slots=True)
 class BlobRef:
     """Contents kept elsewhere: SHA-256 (32 bytes) and size in bytes."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 from accounts.models import Membership, Tenant, User
 from config.tenancy import tenant_context
@@ -55,7 +55,4 @@ def own_panels(user: User):
 
 def get_panel(user: User, pk: UUID) -> PersonalUI:
     """Return one of the own panels; another person's does not exist."""
-    panel = own_panels(user).filter(pk=pk).first()
-    if panel is None:
-        raise Http404
-    return panel
+    return get_object_or_404(own_panels(user), pk=pk)

@@ -20,11 +20,11 @@ from personalization.formats.items import (
     RegistryKey,
     RegistryValue,
     in_memory_file,
-    read_contents,
 )
 from personalization.formats.limits import Limits
 from personalization.formats.reg import write_reg
 from tests.formats import strategies
+from tests.formats.contents import read_contents
 from tests.formats.hives import HiveBuilder, Key, changed_pages, log_entry, make_dirty, new_log
 from tests.formats.strategies import examples
 

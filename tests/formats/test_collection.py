@@ -14,11 +14,11 @@ from personalization.formats.items import (
     RegistryValue,
     ValueDeletion,
     in_memory_file,
-    read_contents,
     sort_key,
 )
 from personalization.formats.paths import registry_key, upcase
 from tests.formats import strategies
+from tests.formats.contents import read_contents
 from tests.formats.strategies import examples
 
 # Few keys, so that changes meet.

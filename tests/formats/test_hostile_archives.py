@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from personalization.formats.bundle import open_source
 from personalization.formats.errors import ImportRejected
-from personalization.formats.items import File, read_contents
+from personalization.formats.items import File
 from personalization.formats.limits import MIB, Limits
 from tests.formats.archives import Archive, Member, pack
+from tests.formats.contents import read_contents
 from tests.formats.strategies import DEEP, examples
 
 

@@ -17,10 +17,10 @@ from personalization.formats.items import (
     RegistryKey,
     RegistryValue,
     in_memory_file,
-    read_contents,
     sort_key,
 )
 from tests.formats import strategies
+from tests.formats.contents import read_contents
 from tests.formats.strategies import examples
 
 PROFILE = [

@@ -7,10 +7,11 @@ from personalization.formats.bundle import open_source, write_folder, write_zip
 from personalization.formats.collection import apply, canonical
 from personalization.formats.compression import compress, decompress, digest
 from personalization.formats.hive import read_hive
-from personalization.formats.items import File, RegistryKey, RegistryValue, read_contents
+from personalization.formats.items import File, RegistryKey, RegistryValue
 from personalization.formats.reg import UTF_8, UTF_16, read_reg, write_reg
 from personalization.formats.templates import read_template, sort_items
 from personalization.formats.values import RegistryType, decode_value
+from tests.formats.contents import read_contents
 from tests.formats.hives import Key, read_with_hivex, write_with_hivex
 from tests.formats.whole_profile import as_hive, as_template, make_files, make_programs
 

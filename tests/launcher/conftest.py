@@ -1,13 +1,16 @@
 """The launcher is tested as it meets a machine: without the variables that `./roamkeep test` itself hands over."""
 
 import os
+import shutil
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from launcher.folders import DataFolder
 from launcher.service import Service
 from launcher.stack import CALLER_VARIABLES, DIRECTORY_PREFIXES
 
@@ -27,6 +30,21 @@ def bare(environment):
         for name, value in environment.items()
         if name not in handed and not name.startswith(DIRECTORY_PREFIXES)
     }
+
+
+@contextmanager
+def data_folder(parent):
+    """Make a new data folder in `parent`, and leave nothing of it in the place of the sockets."""
+    folder = DataFolder(parent / "data")
+    folder.create()
+    yield folder
+    shutil.rmtree(folder.sockets, ignore_errors=True)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with data_folder(tmp_path) as folder:
+        yield folder
 
 
 class Script(Service):

@@ -8,14 +8,6 @@ from launcher.service import LauncherError
 from tests.launcher.conftest import lives
 
 
-@pytest.fixture
-def folder(tmp_path):
-    folder = DataFolder(tmp_path / "data")
-    folder.create()
-    yield folder
-    folder.remove_sockets()
-
-
 def mode(path):
     return stat.S_IMODE(path.lstat().st_mode)
 

@@ -11,18 +11,15 @@ import pytest
 
 from launcher import postgres as postgres_service
 from launcher import roles
-from launcher.folders import DataFolder
 from launcher.postgres import Postgres
 from launcher.service import LauncherError, running, start, wait_ready
-from tests.launcher.conftest import kill, lives
+from tests.launcher.conftest import data_folder, kill, lives
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = DataFolder(tmp_path_factory.mktemp("postgres") / "data")
-    folder.create()
-    yield folder
-    folder.remove_sockets()
+    with data_folder(tmp_path_factory.mktemp("postgres")) as folder:
+        yield folder
 
 
 def cluster_of(folder):
@@ -120,10 +117,8 @@ def test_the_roles_of_a_foreign_server_come_out_of_the_variables(cluster):
 
 @pytest.fixture
 def own_folder(tmp_path):
-    folder = DataFolder(tmp_path / "data")
-    folder.create()
-    yield folder
-    folder.remove_sockets()
+    with data_folder(tmp_path) as folder:
+        yield folder
 
 
 def test_data_survives_kill_9_and_a_stale_pid_file(own_folder):

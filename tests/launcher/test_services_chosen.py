@@ -1,7 +1,6 @@
 import pytest
 
 from launcher import stack
-from launcher.folders import DataFolder
 from launcher.service import LauncherError
 
 SERVER = "postgres://{}:secret@db.example.test/roamkeep"
@@ -10,14 +9,6 @@ DATABASE = {
     "DATABASE_OWNER_URL": SERVER.format("owner"),
     "DATABASE_OPERATOR_URL": SERVER.format("operator"),
 }
-
-
-@pytest.fixture
-def folder(tmp_path):
-    folder = DataFolder(tmp_path / "data")
-    folder.create()
-    yield folder
-    folder.remove_sockets()
 
 
 def names(folder, *, demo_directory=True):

@@ -3,29 +3,14 @@
 import pytest
 
 from tests import factories
-from tests.licensing import people
+from tests.licensing import cast, people
 
-
-@pytest.fixture
-def anna(acme):
-    """The owner: Admin, no User."""
-    return people.person(acme, "Anna Ahlers")
+anna, frank, group = cast.anna, cast.frank, cast.group
 
 
 @pytest.fixture
 def erin(acme):
     return people.person(acme, "Erin Egger")
-
-
-@pytest.fixture
-def frank(acme):
-    return people.person(acme, "Frank Fuchs")
-
-
-@pytest.fixture
-def group(acme, anna):
-    """Five seats, nobody on them."""
-    return people.license_group(acme, anna)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import logging
 import pytest
 import time_machine
 from django.core import signing
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -392,6 +392,30 @@ def test_a_directory_that_does_not_answer_is_told_and_costs_no_try(acme, api, us
     answers = [api.sign_in("frank") for _ in range(5)]
     assert {refusal(answer) for answer in answers} == {(503, "directory-away")}
     assert answers[0]["Retry-After"] == "60"
+
+
+def test_an_organisation_that_does_not_exist_is_told_in_json(acme, api, user):
+    answer = Client().get(acme.url("devices/panel/").replace("/acme/", "/nobody/"))
+    assert refusal(answer) == (404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RuntimeError("secret of the house"), (500, "internal")),
+        (OperationalError("secret of the house"), (503, "unavailable")),
+    ],
+)
+def test_what_breaks_here_is_told_in_json_and_without_its_reason(acme, api, user, monkeypatch, error, expected):
+    def breaks(*_arguments, **_more):
+        raise error
+
+    monkeypatch.setattr("accounts.signin.prove", breaks)
+    api.client.raise_request_exception = False
+    answer = api.sign_in("frank")
+    assert refusal(answer) == expected
+    assert answer.get("Retry-After") == ("10" if expected[0] == 503 else None)
+    assert "secret" not in answer.text
 
 
 # --- keys and tokens ----------------------------------------------------------------------------------------------

@@ -2,24 +2,10 @@
 
 import pytest
 
-from tests.licensing import people
+from tests.licensing import cast, people
 from tests.persona import panels
 
-
-@pytest.fixture
-def anna(acme):
-    """The owner of the group: Admin, no User."""
-    return people.person(acme, "Anna Ahlers")
-
-
-@pytest.fixture
-def frank(acme):
-    return people.person(acme, "Frank Fuchs")
-
-
-@pytest.fixture
-def group(acme, anna):
-    return people.license_group(acme, anna)
+anna, frank, group = cast.anna, cast.frank, cast.group
 
 
 @pytest.fixture

@@ -220,6 +220,6 @@ urlpatterns = [
     path("failing/", failing),
     path("display/", views.display, name="display"),
 ]
-handler400 = "config.errors.bad_request"
-handler404 = "config.errors.not_found"
-handler500 = "config.errors.server_error"
+handler400 = "config.error_pages.bad_request"
+handler404 = "config.error_pages.not_found"
+handler500 = "config.error_pages.server_error"

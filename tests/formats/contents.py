@@ -1,0 +1,6 @@
+"""What readers found, all of it in memory."""
+
+
+def read_contents(source):
+    with source.open() as stream:
+        return stream.read()
