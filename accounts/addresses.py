@@ -12,6 +12,7 @@ from config.errors import Refused
 LONGEST = 254  # RFC 5321, 4.5.3.1.3
 LONGEST_LOCAL = 64  # RFC 5321, 4.5.3.1.1
 _looks_right = EmailValidator(allowlist=[])  # no mailbox of this very machine
+_SHARP_S = {"ß", "ẞ"}  # a letter of its own in a domain (IDNA 2008, RFC 5894, 7.2); elsewhere it folds into “ss”
 _ALIKE = {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE"}  # scripts with letters that look like each other's
 
 
@@ -23,7 +24,14 @@ def read_address(text):
     """
     address = text.strip()
     local, _at, domain = address.rpartition("@")
-    imitation = next((character for character in f"{local}{domain}" if _imitates(character)), None)
+    if _SHARP_S & set(local):
+        raise Refused(
+            _("%(address)s holds “%(letter)s”, which no mail address can have before the @.")
+            % {"address": address[:LONGEST], "letter": "ß"},
+            code="address-invalid",
+        )
+    letters = f"{local}{domain}".translate(dict.fromkeys(map(ord, _SHARP_S)))
+    imitation = next((character for character in letters if _imitates(character)), None)
     imitation = imitation or next((label for label in (local, *domain.split(".")) if _mixes(label)), None)
     if imitation:
         raise Refused(
@@ -57,6 +65,12 @@ def _as_domain(text):
         raise Refused(
             _("“%(text)s” is no domain name.") % {"text": domain[:LONGEST]}, field="domain", code="domain-invalid"
         ) from None
+
+
+def to_mail(address):
+    """Return an address that was read as a mail is sent to it: its domain in IDNA 2008's ASCII form, which tells ß from ss."""
+    local, _at, domain = address.rpartition("@")
+    return address if domain.isascii() else f"{local}@{domain_of(read_address(address)[1])}"
 
 
 def domain_of(key):

@@ -1,6 +1,7 @@
 """Sentences of the events of sign-in, people and directories; names in them are those at the time."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 EVENT_TEXTS = {
     "signin.succeeded": _("signed in from %(address)s"),
@@ -8,7 +9,9 @@ EVENT_TEXTS = {
     "signin.slowed": _("sign-in as %(person)s from %(address)s was slowed down"),
     "signin.without_entry": _("signed in without an entry on User Roles"),
     "signout.succeeded": _("signed out"),
-    "sessions.ended": _("ended %(sessions)s sessions of %(person)s"),
+    "sessions.ended": ngettext_lazy(
+        "ended %(sessions)s session of %(person)s", "ended %(sessions)s sessions of %(person)s", "sessions"
+    ),
     "account.registered": _("%(person)s registered with the address %(address)s"),
     "account.changed": _("changed the own account: %(changes)s"),
     "account.locked": _("%(person)s was locked out after %(failures)s failed sign-ins in a row"),
@@ -45,6 +48,8 @@ EVENT_KINDS = {  # what the filter of the audit list calls them
     "tenant.created": _("Organisation created"),
     "directory.changed": _("Directory changed"),
 }
+
+EVENT_TIMES = {"first", "last"}
 
 EVENT_WORDS = {  # labels that hold codes
     "source": {"local": _("Local"), "directory": _("Directory")},

@@ -49,7 +49,7 @@ def csv_lines(events, membership_id):
             channel,
             verb,
             outcome,
-            describe(verb, labels, count),
+            describe(verb, labels, count, plain=True),
             pk,
             subject,
             task,

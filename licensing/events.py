@@ -1,6 +1,7 @@
 """Sentences of the events of licensing; names and addresses in them are those at the time."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 EVENT_TEXTS = {
     "licensegroup.created": _("created the license group %(license_group)s of %(owner)s: %(seats)s × %(plan)s"),
@@ -18,7 +19,11 @@ EVENT_TEXTS = {
     "license.invitation-declined": _("%(address)s declined the invitation to %(license_group)s as %(before)s"),
     "license.invitation-revoked": _("ended the invitation of %(address)s to %(license_group)s as %(before)s"),
     "license.invitation-revoked-many": _("ended %(count)s invitations to %(license_group)s: %(addresses)s"),
-    "license.invitations-purged": _("deleted %(count)s invitations to %(license_group)s that expired 90 days ago"),
+    "license.invitations-purged": ngettext_lazy(
+        "deleted %(count)s invitation to %(license_group)s that expired 90 days ago",
+        "deleted %(count)s invitations to %(license_group)s that expired 90 days ago",
+        "count",
+    ),
     "license.admitted": _("%(address)s of %(domain)s joined %(license_group)s at once as %(after)s"),
     "license.admitted-many": _("%(count)s people of %(domain)s joined %(license_group)s at once: %(addresses)s"),
     "license.auto-assigned": _("%(address)s joined %(license_group)s by its domain as %(after)s"),

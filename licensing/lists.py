@@ -89,7 +89,7 @@ class MemberList(Listing):
 
     name = "license-members"
     caption = _("Users")
-    counted = ngettext_lazy("%(shown)s member", "%(shown)s members", "count")
+    counted = ngettext_lazy("%(shown)s member or invitation", "%(shown)s members and invitations", "count")
     columns = (
         Column("first_name", _("First Name"), sort=("first_up",), sort_down=("first_key",), cell=_first_name),
         Column("last_name", _("Last Name"), sort=("last_up",), sort_down=("last_key",), cell=_last_name),

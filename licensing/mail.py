@@ -21,6 +21,7 @@ from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
+from accounts.addresses import to_mail
 from accounts.models import Tenant, User
 from config.tenancy import tenant_context
 from config.ui.formats import formats
@@ -145,7 +146,7 @@ def _message(letter):
         " ".join(subject.split()),
         text.strip() + "\n",
         settings.DEFAULT_FROM_EMAIL,
-        [letter.address],
+        [to_mail(letter.address)],
         headers={
             "Message-ID": make_msgid(domain=urlsplit(settings.PUBLIC_URL).hostname),
             "Auto-Submitted": "auto-generated",  # RFC 3834: nobody's absence note comes back

@@ -97,6 +97,7 @@ class LicenseGroupMember(TenantModel):
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=12, blank=True, default="")
     invited_by = models.CharField(max_length=200, blank=True, default="")  # a name, as it was
+    roles_by = models.UUIDField(null=True, blank=True)  # the account that gave an invitation its roles: no reference
     words = models.CharField(max_length=1000, blank=True, default="")  # the inviter's own, in the mail
     generation = models.PositiveIntegerField(default=0)  # of the link; Resend raises it
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -140,7 +141,7 @@ class LicenseGroupMember(TenantModel):
 
     app_privileges = (
         "SELECT, INSERT, UPDATE (user_id, address, address_key, first_name, first_key, last_name, last_key, status, "
-        "is_user, is_admin, added_at, ended_at, end_reason, invited_by, words, generation, sent_at, expires_at, "
+        "is_user, is_admin, added_at, ended_at, end_reason, invited_by, roles_by, words, generation, sent_at, expires_at, "
         "mail_state, last_used_at, seat_wanted_at, version), DELETE"
     )
     operator_privileges = "SELECT, INSERT, UPDATE, DELETE"

@@ -12,9 +12,8 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from licensing.access import is_expired
-from licensing.actions.admission import waiting_for_seats
 from licensing.actions.invitations import validated_domain
-from licensing.models import LicenseGroup, LicenseGroupMember, MemberStatus, SeatDay
+from licensing.models import LicencePlace, LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus, SeatDay
 
 SHOWN_DAYS = 90
 FITTED_DAYS = 30
@@ -194,3 +193,21 @@ def pending_users(group: LicenseGroup) -> int:
 def utc_today() -> date:
     """Return the day of UTC, as the database counts days."""
     return timezone.now().astimezone(UTC).date()
+
+
+def waiting_for_seats(group: LicenseGroup, domain: str, limit: int = 1000) -> int:
+    """Return how many people of the domain auto-assign would admit if seats were free, at most `limit`."""
+    blocked = LicenseRoleBlock.objects.filter(tenant_id=group.tenant_id, group_id=group.pk)
+    candidates = (
+        Membership.objects.filter(
+            tenant_id=group.tenant_id,
+            is_active=True,
+            signed_in_at__isnull=False,
+            user__is_active=True,
+            user__email_key__endswith=f"@{domain}",
+        )
+        .exclude(user_id__in=LicencePlace.objects.values("user_id"))
+        .exclude(user__email_key__in=blocked.values("address_key"))
+        .exclude(user_id__in=blocked.filter(user_id__isnull=False).values("user_id"))
+    )
+    return candidates.values("pk")[:limit].count()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -21,6 +21,8 @@ from personalization.models import (
     SettingsGroup,
     SettingsProfile,
     Task,
+    TaskItem,
+    TaskState,
 )
 
 
@@ -145,11 +147,34 @@ def visible_tasks(rights, tenant_id):
     return Task.objects.filter(tenant_id=tenant_id) if rights.may("tasks.view") else Task.objects.none()
 
 
-def may_see_details(rights, task, membership_id):
-    """Say whether the person may see whom a task touches: own tasks, and tasks inside own groups (decision 13)."""
-    if rights.is_primary or task.creator_id == membership_id:
+def with_undo(tasks):
+    """Return the tasks with `undone_by`: the number of the task that has undone each, or None."""
+    undone = Task.objects.filter(
+        tenant_id=OuterRef("tenant_id"), undo_of_id=OuterRef("pk"), state__in=[TaskState.COMPLETED, TaskState.WARNING]
+    )
+    return tasks.annotate(undone_by=Subquery(undone.values("number")[:1]))
+
+
+def administers_all_of(rights, task):
+    """Say whether a task lies inside the groups that the person administers now."""
+    return rights.is_primary or {str(group) for group in rights.admin_groups} >= set(task.scope_groups)
+
+
+def visible_items(rights, task, membership_id):
+    """Return the items of a task whom the person may see, or None: all of a task inside own groups, and of an own task
+    that reaches further those of the groups administered now (decision 13)."""
+    items = TaskItem.objects.filter(tenant_id=task.tenant_id, task_id=task.pk)
+    if administers_all_of(rights, task):
+        return items
+    return items.filter(group_id__in=rights.admin_groups) if task.creator_id == membership_id else None
+
+
+def may_steer(rights, task, membership_id):
+    """Say whether the person may pause, cancel or undo a task: an own one while administering all of its groups, or any
+    for a Primary Administrator (spec 2.2 may_task, AC-TSK-7)."""
+    if rights.is_primary:
         return True
-    return {str(group) for group in rights.admin_groups} >= set(task.scope_groups)
+    return task.creator_id == membership_id and rights.may("tasks.change") and administers_all_of(rights, task)
 
 
 def get_task(rights, tenant_id, pk):
@@ -158,8 +183,8 @@ def get_task(rights, tenant_id, pk):
 
 
 def get_own_task(rights, tenant_id, pk, membership_id):
-    """Return a task that the person may steer: an own one, or any for a Primary Administrator (R11, R12, AC-TSK-7)."""
+    """Return a task that the person may steer (see `may_steer`; R11, R12); any other is refused."""
     task = get_task(rights, tenant_id, pk)
-    if not (rights.is_primary or task.creator_id == membership_id):
+    if not may_steer(rights, task, membership_id):
         raise PermissionDenied("tasks.change_any")
     return task

@@ -1,14 +1,13 @@
 """Times as sentences say them: no abbreviation with a full stop at their end."""
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from config.ui.formats import formats
 
 
 def when(value):
     """Return an aware time as date and minute in the person's zone."""
-    return _("%(day)s, %(time)s") % {"day": formats().day(value), "time": f"{timezone.localtime(value):%H:%M}"}
+    return formats().moment(value)
 
 
 def soon(value):

@@ -1,15 +1,21 @@
 """Sentences of the events of personalization."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from personalization.outcomes import Outcome
+from personalization.wording import operation_text
 
 EVENT_TEXTS = {
     "backup.created": _("created a backup of %(group)s for user %(user)s"),
     "backup.protected": _("protected the backup of %(group)s from %(at)s for user %(user)s: %(after)s"),
     "backup.unprotected": _("removed the protection of the backup of %(group)s from %(at)s for user %(user)s"),
     "backup.deleted": _("deleted the backup of %(group)s from %(at)s for user %(user)s"),
-    "backups.deleted": _("deleted %(count)s unprotected backups of %(group)s for user %(user)s"),
+    "backups.deleted": ngettext_lazy(
+        "deleted %(count)s unprotected backup of %(group)s for user %(user)s",
+        "deleted %(count)s unprotected backups of %(group)s for user %(user)s",
+        "count",
+    ),
     "backup.brought-back": _("brought back the deleted backup of %(group)s from %(at)s for user %(user)s"),
     "backup.restored": _("restored %(group)s from the backup of %(at)s for user %(user)s"),
     "change.undone": _("undid the last change of %(group)s for user %(user)s"),
@@ -35,7 +41,11 @@ EVENT_TEXTS = {
     "panel.deactivated": _("deactivated the panel %(panel)s"),
     "panel.deleted": _("deleted the panel %(panel)s"),
     "panel.brought-back": _("brought back the deleted panel %(panel)s"),
-    "task.submitted": _("submitted task #%(number)s %(task)s for %(selected)s users"),
+    "task.submitted": ngettext_lazy(
+        "submitted task #%(number)s %(task)s for %(selected)s user: %(operations)s",
+        "submitted task #%(number)s %(task)s for %(selected)s users: %(operations)s",
+        "selected",
+    ),
     "task.started": _("task #%(number)s %(task)s started"),
     "task.completed": _(
         "task #%(number)s %(task)s ended: %(selected)s selected, %(succeeded)s succeeded, %(partial)s partially, "
@@ -43,12 +53,22 @@ EVENT_TEXTS = {
     ),
     "task.paused": _("paused task #%(number)s %(task)s"),
     "task.resumed": _("resumed task #%(number)s %(task)s"),
-    "task.canceled": _("canceled task #%(number)s %(task)s with %(left)s users left alone"),
+    "task.canceled": ngettext_lazy(
+        "canceled task #%(number)s %(task)s with %(left)s user left alone",
+        "canceled task #%(number)s %(task)s with %(left)s users left alone",
+        "left",
+    ),
     "task.deferral-changed": _("changed the deferral of task #%(number)s %(task)s: %(before)s, now %(after)s"),
     "task.renamed": _("renamed task #%(number)s from %(before)s to %(after)s"),
-    "task.retried": _("retried %(retried)s failed users of task #%(number)s %(task)s"),
-    "user.changed": _(
-        "task #%(number)s %(task)s changed %(changed)s settings groups or backups of user %(user)s: %(outcome)s"
+    "task.retried": ngettext_lazy(
+        "retried %(retried)s failed user of task #%(number)s %(task)s",
+        "retried %(retried)s failed users of task #%(number)s %(task)s",
+        "retried",
+    ),
+    "user.changed": ngettext_lazy(
+        "task #%(number)s %(task)s changed %(changed)s settings group or backup of user %(user)s: %(outcome)s",
+        "task #%(number)s %(task)s changed %(changed)s settings groups or backups of user %(user)s: %(outcome)s",
+        "changed",
     ),
 }
 
@@ -90,6 +110,16 @@ EVENT_KINDS = {  # what the filter of the audit list calls them
     "user.changed": _("User changed by a task"),
 }
 
+EVENT_TIMES = {"after", "at", "before", "day", "run_after"}
+
+_PROTECTIONS = {
+    "not protected": _("not protected"),
+    "protected for ever": _("protected for ever"),
+    "protected until %(time)s": _("protected until %(time)s"),
+}
 EVENT_WORDS = {  # labels that hold codes
     "outcome": dict(Outcome.choices),
+    "operations": operation_text,
+    "before": _PROTECTIONS,
+    "after": _PROTECTIONS,
 }

@@ -66,7 +66,7 @@ class ProtectForm(forms.Form):
         label=_("Protect until"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text=_("Leave empty to protect it for ever. A protected backup is never deleted by a clean-up or a task."),
+        help_text=_("Leave empty to protect it for ever."),
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
 

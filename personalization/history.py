@@ -7,8 +7,9 @@ from functools import cache
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Value
 from django.utils import timezone
 
+from audit.models import Event
 from personalization.formats import manifest
-from personalization.models import Backup, Origin, PersonalizationGroup, SettingsProfile, Snapshot
+from personalization.models import Backup, Origin, PersonalizationGroup, SettingsProfile, Snapshot, Task
 from personalization.store import read_manifest_bytes
 
 PAGE = 25
@@ -35,6 +36,64 @@ def profiles_of(user):
         )
         .order_by("settings_group__kind", "settings_group__name_key", "variant")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LastChange:
+    """What made a profile's current settings after the last save of a computer.
+
+    `verb` is that of its event, "" where none tells it. `source_at`: the time of the backup that was restored or put
+    back, if it is known. `task`: the task that did it. `undo`: the backup that Undo puts back, while it is there.
+    """
+
+    verb: str
+    actor: str
+    at: datetime.datetime
+    source_at: datetime.datetime | None
+    task: Task | None
+    undo: Backup | None
+
+
+def last_change(profile):
+    """Return the LastChange of a profile, or None where its current settings are those that a computer saved.
+
+    The `before-change` backup whose change made the current version tells it, also while that backup is deleted; once it
+    is purged, the event of a change of this one profile does. Two queries, three where a task did it.
+    """
+    before = (
+        Backup.objects.filter(
+            tenant_id=profile.tenant_id,
+            profile_id=profile.pk,
+            origin=Origin.BEFORE_CHANGE,
+            made_version=profile.version,
+        )
+        .order_by("-created_at", "-id")
+        .first()
+    )
+    if before and before.task_id:
+        task = Task.objects.filter(tenant_id=profile.tenant_id, pk=before.task_id).first()
+        return LastChange("", before.created_by, before.created_at, None, task, _kept(before))
+    events = Event.objects.filter(
+        tenant_id=profile.tenant_id,
+        subject_id=profile.managed_user_id,
+        verb__in=("backup.restored", "change.undone"),
+        labels__profile=str(profile.pk),
+    )
+    told = (
+        events.filter(labels__before_backup=str(before.pk))
+        if before
+        else events.filter(at__gt=profile.saved_at).exclude(labels__before_backup="")
+    )
+    event = told.order_by("-id").first()
+    if event is None:
+        return before and LastChange("", before.created_by, before.created_at, None, None, _kept(before))
+    source_at = datetime.datetime.fromisoformat(event.labels["at"]) if event.labels.get("at") else None
+    actor = before.created_by if before else event.labels.get("actor", "…")
+    return LastChange(event.verb, actor, before.created_at if before else event.at, source_at, None, _kept(before))
+
+
+def _kept(backup):
+    return backup if backup and backup.deleted_at is None else None
 
 
 def with_data(users):
@@ -141,7 +200,7 @@ def timeline(profile, *, before=None):
             tenant_id=profile.tenant_id,
             profile_id=profile.pk,
             deleted_at__gte=now - datetime.timedelta(days=30),
-        ).order_by("-deleted_at")[:PAGE]
+        ).order_by("-deleted_at", "-created_at", "-id")[:PAGE]
     )
     return moments, (shown[-1] if len(found) > PAGE else None), deleted
 

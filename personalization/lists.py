@@ -7,6 +7,7 @@ from django.utils.translation import get_language, gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 from markupsafe import Markup
 
+from config.ui.cells import macro
 from config.ui.formats import NONE
 from config.ui.lists import Column, Listing
 from personalization.access import search_users
@@ -92,8 +93,16 @@ ITEM_STATES = {
 }
 
 
+def _state(state, row):
+    """Return the state of a task, and by which task it was undone."""
+    status = macro("status", TASK_STATES[state][0], str(TASK_STATES[state][1]))
+    if not row.undone_by:
+        return status
+    return status + " " + macro("badge", gettext("Undone by #%(number)s") % {"number": row.undone_by})
+
+
 class TaskList(Listing):
-    """Tasks of the tenant, newest first."""
+    """Tasks of the tenant, newest first; rows are `with_undo`."""
 
     name = "tasks"
     caption = _("Tasks")
@@ -101,7 +110,7 @@ class TaskList(Listing):
     columns = (
         Column("name", _("Name")),
         Column("number", _("Number"), kind="number", sort=("number",)),
-        Column("state", _("State"), kind="status", choices=TASK_STATES),
+        Column("state", _("State"), kind="status", fields=("state", "undone_by"), cell=_state),
         Column("done", _("Users"), kind="progress", fields=("done", "selected")),
         Column("failed", _("Failed"), kind="number"),
         Column("creator_name", _("Created by")),

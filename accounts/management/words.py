@@ -13,6 +13,13 @@ from config.identifiers import text_key
 SERVER = Actor(id=None, name="server command", channel=Channel.COMMAND)
 
 
+def refuse_blanks(**options):
+    """Stop where the value given for an option or argument is empty or only blanks; None = not given."""
+    for name, value in options.items():
+        if value is not None and not value.strip():
+            raise CommandError(f"{name}: this is empty. Nothing was changed.")
+
+
 def find_tenant(slug):
     """Return the tenant, or stop with what to do."""
     tenant = Tenant.objects.filter(slug=slug).first()

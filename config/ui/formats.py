@@ -48,14 +48,22 @@ class Formats:
         return self._day % {"day": value.day, "month": self._months[value.month], "year": value.year}
 
     def clock(self, value):
-        """Return date, time and zone of an aware time, and UTC behind it where the person's zone is another."""
+        """Return date, time and zone of an aware time, and UTC behind it where the person's zone is another.
+
+        Where it is another day in UTC, that is named too: expiry and the days of licensing are those of UTC (LG-68).
+        """
         local = value.astimezone(self.zone)
-        day = self._day % {"day": local.day, "month": self._months[local.month], "year": local.year}
-        text = f"{day}, {local.hour:02}:{local.minute:02}:{local.second:02} {local.tzname()}"
+        text = f"{self.day(local.date())}, {local.hour:02}:{local.minute:02}:{local.second:02} {local.tzname()}"
         if not local.utcoffset():
             return text
         absolute = value.astimezone(UTC)
-        return f"{text} ({absolute.hour:02}:{absolute.minute:02} UTC)"
+        day = "" if absolute.date() == local.date() else f"{self.day(absolute.date())}, "
+        return f"{text} ({day}{absolute.hour:02}:{absolute.minute:02} UTC)"
+
+    def moment(self, value):
+        """Return an aware time as date and minute in the person's zone, as sentences say it."""
+        local = value.astimezone(self.zone)
+        return gettext("%(day)s, %(time)s") % {"day": self.day(local), "time": f"{local.hour:02}:{local.minute:02}"}
 
     def ago(self, value, now=None):
         """Return the distance of an aware time from now in its largest unit: "5 minutes ago", "in 2 days"."""

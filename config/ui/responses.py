@@ -110,12 +110,13 @@ def conflict(request, exception):
 
 
 def _page_behind(request):
-    """Return the address that shows what is there now: an address that only takes posts lies below its page's."""
+    """Return the address that shows what is there now: one that only takes posts lies below its page's, and so does one
+    that refuses to be opened."""
     if shown := request.headers.get("HX-Current-URL"):
         return shown
     policy = getattr(request.resolver_match and request.resolver_match.func, "policy", None)
-    only_posts = policy is not None and "GET" not in policy.methods
-    return f"{posixpath.dirname(request.path.rstrip('/'))}/" if only_posts else request.get_full_path()
+    shows_nothing = request.method == "GET" or (policy is not None and "GET" not in policy.methods)
+    return f"{posixpath.dirname(request.path.rstrip('/'))}/" if shows_nothing else request.get_full_path()
 
 
 def ask_to_give_up(request, *, title, warning, text, verb, back):

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.addresses import domain_of, read_address
 from accounts.models import Membership, Source, User
@@ -15,17 +16,26 @@ from config.identifiers import text_key
 from config.tenancy import tenant_context
 from licensing.actions.invitations import make_active, split_name
 from licensing.actions.members import drop_place
-from licensing.actions.rules import active, blocked_among, check_license, end_members, lock_group, tell
+from licensing.actions.rules import (
+    active,
+    check_license,
+    end_members,
+    granting,
+    is_blocked,
+    lock_group,
+    tell,
+)
 from licensing.models import (
     Device,
     GroupDomain,
     LicencePlace,
     LicenseGroup,
     LicenseGroupMember,
-    LicenseRoleBlock,
     MemberStatus,
     role_names,
 )
+
+_CHANGED = gettext_lazy("Your roles changed in the meantime. Open the invitation again.")
 
 
 class InvitationDead(Refused):
@@ -69,12 +79,13 @@ def no_place(group: LicenseGroup) -> NotAdmitted:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an account holds the role User."""
+    """Where an account holds the role User. `is_admin`: there is another role, with which the person stays."""
 
     tenant_id: UUID
     group_id: UUID
     group_name: str
     member_id: UUID
+    is_admin: bool
 
 
 def place_of(user_id: UUID | None) -> Place | None:
@@ -84,7 +95,7 @@ def place_of(user_id: UUID | None) -> Place | None:
         return None
     with tenant_context(found.tenant_id):
         row = LicenseGroupMember.objects.select_related("group").get(tenant_id=found.tenant_id, pk=found.member_id)
-        return Place(found.tenant_id, row.group_id, row.group.name, row.pk)
+        return Place(found.tenant_id, row.group_id, row.group.name, row.pk, row.is_admin)
 
 
 def live_invitation(tenant_id: UUID, pair: tuple[UUID, int] | None) -> LicenseGroupMember:
@@ -102,7 +113,7 @@ def live_invitation(tenant_id: UUID, pair: tuple[UUID, int] | None) -> LicenseGr
     return row
 
 
-@transaction.atomic
+@granting
 def accept(
     *,
     tenant_id: UUID,
@@ -118,8 +129,8 @@ def accept(
 
     `membership` is made (local, without roles) where it is missing (UM-04); the link proves an account's address that
     was not proven before. Groups are locked in id order. Raises InvitationDead, PlaceElsewhere, Refused "other-address",
-    "address-taken", "login-taken", "no-seat", "suspended" (LG-E7), "deactivated". Where a block leaves no role the
-    invitation ends and is returned so (LG-73).
+    "address-taken", "login-taken", "no-seat", "suspended" (LG-E7), "deactivated", "own-rights-raised" (decision 20). Where
+    a block leaves no role the invitation ends and is returned so (LG-73).
     """
     row = live_invitation(tenant_id, pair)
     other = place_of(user.pk) if row.is_user else None
@@ -131,19 +142,19 @@ def accept(
     if membership and not membership.is_active:
         raise Refused(_("Your access to this organisation was ended. Ask your administrator."), code="deactivated")
     _prove_address(user, row)
-    keys, users = blocked_among(group, [row.address_key], [user.pk])
-    if row.is_user and (keys or users):
+    mine = active(group).filter(user_id=user.pk).first()
+    if row.is_user and is_blocked(group, user.pk, row, mine):
         row.is_user = False
     if not (row.is_user or row.is_admin):
         return _revoke(group, row, by=by)
+    _check_own(row, mine, user)
     other = place_of(user.pk) if row.is_user else None
     if other and other.group_id != group.pk:
         if not leave_other:
             raise PlaceElsewhere(other.group_name)
         if other_group is None or other_group.pk != other.group_id:
-            raise Conflict(_("Your roles changed in the meantime. Open the invitation again."), code="place-moved")
+            raise Conflict(_CHANGED, code="place-moved")
         _leave_other(other, other_group, by=by)
-    mine = active(group).filter(user_id=user.pk).first()
     if row.is_user and not (mine and mine.is_user) and group.free < 1:
         raise Refused(
             _("No licence is free in %(group)s. Your invitation stays valid; its administrators are told.")
@@ -159,6 +170,16 @@ def accept(
     return row
 
 
+def _check_own(row, mine, user):
+    """Refuse roles that the person gave to the invitation and does not hold; the owner may, as in Edit (decision 20)."""
+    gains = row.is_user and not (mine and mine.is_user) or row.is_admin and not (mine and mine.is_admin)
+    if gains and row.roles_by == user.pk and not (mine and mine.is_owner):
+        raise Refused(
+            _("You chose the roles of this invitation yourself. You cannot give yourself a role; another Admin can."),
+            code="own-rights-raised",
+        )
+
+
 def _make_membership(tenant_id, user, address, name, *, by):
     login = address[:200]
     if Membership.objects.filter(tenant_id=tenant_id, login_key=text_key(login), source=Source.LOCAL).exists():
@@ -166,9 +187,13 @@ def _make_membership(tenant_id, user, address, name, *, by):
             _("%(login)s signs in here with another account. Sign in with that account.") % {"login": login},
             code="login-taken",
         )
-    membership = Membership.objects.create(
-        tenant_id=tenant_id, user=user, login=login, name=name[:200], source=Source.LOCAL
-    )
+    try:
+        with transaction.atomic():
+            membership = Membership.objects.create(
+                tenant_id=tenant_id, user=user, login=login, name=name[:200], source=Source.LOCAL
+            )
+    except IntegrityError:  # the person accepts two invitations at once
+        raise Conflict(_CHANGED, code="membership-made") from None
     labels = {"person": f"{membership.name} ({membership.login})", "source": Source.LOCAL.value}
     record("membership.created", tenant_id=tenant_id, by=by, subject=membership, labels=labels)
 
@@ -182,8 +207,7 @@ def end_if_blocked(*, tenant_id: UUID, pair: tuple[UUID, int], by: Actor) -> boo
     row = live_invitation(tenant_id, pair)
     group = lock_group(tenant_id, row.group_id)
     row = live_invitation(tenant_id, pair)
-    keys, _users = blocked_among(group, [row.address_key])
-    if row.is_admin or not keys:
+    if row.is_admin or not is_blocked(group, None, row):
         return False
     _revoke(group, row, by=by)
     return True
@@ -244,7 +268,7 @@ def _merge(group, row, mine, *, by):
     return mine
 
 
-@transaction.atomic
+@granting
 def auto_assign(*, membership: Membership, by: Actor) -> LicenseGroupMember | None:
     """Give a person without a User place the role User in the group of the verified address's domain (LG-141).
 
@@ -264,9 +288,9 @@ def auto_assign(*, membership: Membership, by: Actor) -> LicenseGroupMember | No
     if group_id is None:
         return None
     group = lock_group(tenant_id, group_id)
-    keys, users = blocked_among(group, [user.email_key], [user.pk])
+    mine = active(group).filter(user_id=user.pk).first()
     expired = group.expires_at and group.expires_at <= timezone.now()
-    if keys or users or expired or not group.auto_assign_users or group.free < 1:
+    if is_blocked(group, user.pk, mine) or expired or not group.auto_assign_users or group.free < 1:
         return None
     if LicencePlace.objects.filter(user_id=user.pk).exists():  # another sign-in came first
         return None
@@ -275,7 +299,7 @@ def auto_assign(*, membership: Membership, by: Actor) -> LicenseGroupMember | No
     return row
 
 
-@transaction.atomic
+@granting
 def assign_at_device(*, device: Device, membership: Membership, by: Actor) -> LicenseGroupMember:
     """Return the place as User of who has authenticated at a device of the group, made now where it may be (LG-141).
 
@@ -297,8 +321,7 @@ def assign_at_device(*, device: Device, membership: Membership, by: Actor) -> Li
     if not group.auto_assign_users:
         raise no_place(group)
     address, key = (mine.address, mine.address_key) if mine else _listed_under(group, membership)
-    blocked_keys, blocked_users = blocked_among(group, {key, user.email_key} - {None}, [user.pk])
-    if blocked_keys or blocked_users:
+    if is_blocked(group, user.pk, mine, keys=[key]):
         raise NotAdmitted(_("You cannot be User of %(group)s. Ask its administrators.") % names, code="blocked")
     if LicencePlace.objects.filter(user_id=user.pk).exists():
         raise NotAdmitted(_("You are User of another license group. Leave it first."), code="placed-elsewhere")
@@ -358,21 +381,3 @@ def _assigned(group, membership, address, key):
         added_at=now,
         last_used_at=now,
     )
-
-
-def waiting_for_seats(group: LicenseGroup, domain: str, limit: int = 1000) -> int:
-    """Return how many people of the domain auto-assign would admit if seats were free, at most `limit`."""
-    blocked = LicenseRoleBlock.objects.filter(tenant_id=group.tenant_id, group_id=group.pk)
-    candidates = (
-        Membership.objects.filter(
-            tenant_id=group.tenant_id,
-            is_active=True,
-            signed_in_at__isnull=False,
-            user__is_active=True,
-            user__email_key__endswith=f"@{domain}",
-        )
-        .exclude(user_id__in=LicencePlace.objects.values("user_id"))
-        .exclude(user__email_key__in=blocked.values("address_key"))
-        .exclude(user_id__in=blocked.filter(user_id__isnull=False).values("user_id"))
-    )
-    return candidates.values("pk")[:limit].count()

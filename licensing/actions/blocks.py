@@ -9,11 +9,11 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import User
 from audit.actions import Actor
 from config.errors import Conflict, Refused
 from licensing.actions.rules import (
     MOST_ROWS,
+    accounts_of,
     check_admin,
     check_license,
     check_number,
@@ -98,7 +98,7 @@ def plan_addresses(*, tenant_id: UUID, group_id: UUID, addresses: Iterable[tuple
     wanted = {key: address for address, key in addresses}
     if len(wanted) > MOST_ROWS:
         raise Refused(_("At most %(most)s addresses in one step.") % {"most": MOST_ROWS}, code="too-many")
-    accounts = _accounts(wanted)
+    accounts = {key: (user_id, "") for key, user_id in accounts_of(wanted).items()}
     mine = Q(address_key__in=list(wanted)) | Q(user_id__in=[user_id for user_id, _roles in accounts.values()])
     found = LicenseGroupMember.objects.filter(mine, tenant_id=tenant_id, group_id=group_id)
     members = list(found.exclude(status=MemberStatus.ENDED).order_by("address_key"))
@@ -182,9 +182,3 @@ def _write_blocks(group, pairs, *, accounts, by, tells):
         own=lambda row: {"before": accounts.get(row.address_key, (None, ""))[1] or "–"},
     )
     return len(blocks)
-
-
-def _accounts(keys):
-    """Return {key: (account, "")} of verified addresses: an account is blocked by any of them (LG-126)."""
-    found = User.objects.filter(email_key__in=list(keys)).values_list("email_key", "id")
-    return {key: (user_id, "") for key, user_id in found}

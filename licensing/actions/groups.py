@@ -1,13 +1,11 @@
 """Verbs of a license group's own settings: name, switches, mail domain (LG-158 to LG-163)."""
 
 from datetime import timedelta
-from functools import cache
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from publicsuffixlist import PublicSuffixList
 
 from accounts.addresses import domain_of
 from accounts.models import User
@@ -16,19 +14,9 @@ from config.errors import Conflict, Refused
 from config.names import check_name
 from licensing.actions.rules import check_admin, check_license, lock_group
 from licensing.models import GroupDomain, LicenseGroup, MailState
+from licensing.public_domains import is_provider, is_suffix
 
 VALID = timedelta(days=7)  # of the mailed link, as of an invitation
-
-# Mailboxes that anybody can have: a domain of one of them says nothing about who somebody works for (LG-161).
-PUBLIC_DOMAINS = frozenset({
-    "aol.com", "bluewin.ch", "comcast.net", "duck.com", "email.com", "fastmail.com", "freenet.de", "gmail.com",
-    "gmx.at", "gmx.ch", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hey.com", "hotmail.co.uk",
-    "hotmail.com", "hotmail.de", "hotmail.fr", "icloud.com", "inbox.lv", "libero.it", "live.com", "live.de",
-    "mac.com", "mail.com", "mail.ru", "me.com", "msn.com", "naver.com", "orange.fr", "outlook.com", "outlook.de",
-    "pm.me", "posteo.de", "proton.me", "protonmail.com", "qq.com", "rambler.ru", "seznam.cz", "t-online.de",
-    "tutanota.com", "web.de", "yahoo.co.jp", "yahoo.co.uk", "yahoo.com", "yahoo.de", "yandex.com", "yandex.ru",
-    "zoho.com", "126.com", "163.com",
-})  # fmt: skip
 
 
 @transaction.atomic
@@ -150,16 +138,11 @@ def drop_domain(*, tenant_id: UUID, group_id: UUID, by: Actor) -> None:
         _tell("licensegroup.domain-dropped", group, by, {"domain": row.domain})
 
 
-@cache
-def _suffixes():
-    return PublicSuffixList()  # the list lies inside the package; nothing is fetched
-
-
 def _check_owned(domain):
     """Raise Refused for a domain in which anybody can have an address, or under which anybody can have a domain."""
-    if domain in PUBLIC_DOMAINS:
+    if is_provider(domain):
         raise Refused(_("%(domain)s is open to everybody.") % {"domain": domain}, field="domain", code="public-domain")
-    if _suffixes().is_public(domain):
+    if is_suffix(domain):
         raise Refused(
             _("Anybody can have a domain under %(domain)s. Enter the one that is your organisation's own.")
             % {"domain": domain},

@@ -1,6 +1,6 @@
 """Verbs of invitations: invite, send again, decline (LG-49 to LG-76); accepting is in `admission`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -15,12 +15,14 @@ from accounts.models import Membership
 from audit.actions import Actor
 from config.errors import Conflict, Refused
 from licensing.actions.rules import (
+    accounts_of,
     active,
     blocked_among,
     check_admin,
     check_license,
     current,
     end_members,
+    granting,
     lock_group,
     placed_elsewhere,
     tell,
@@ -40,13 +42,21 @@ MOST_ADDRESSES = 100  # LG-53
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """What an invitation did. `beyond` = pending Users beyond the free licences (LG-62)."""
+    """What an invitation did: new rows and known ones; `admitted` of them are members at once, without a mail (LG-76).
+
+    `beyond` = pending Users beyond the free licences (LG-62).
+    """
 
     sent: int = 0
     again: int = 0
     admitted: int = 0
     beyond: int = 0
     members: list[UUID] = field(default_factory=list)
+
+    @property
+    def mailed(self) -> int:
+        """The number of invitations whose mails go out."""
+        return self.sent + self.again - self.admitted
 
 
 class StillOpen(Refused):
@@ -60,12 +70,12 @@ class StillOpen(Refused):
         self.rows = rows
 
 
-@transaction.atomic
+@granting
 def invite(
     *,
     tenant_id: UUID,
     group_id: UUID,
-    addresses: Iterable[tuple[str, str]],
+    addresses: Collection[tuple[str, str]],
     is_user: bool,
     is_admin: bool,
     words: str = "",
@@ -105,6 +115,7 @@ def invite(
         "expires_at": now + VALID,
         "mail_state": MailState.PENDING,
         "invited_by": by.name[:200],
+        "roles_by": by.user_id,
         "words": words,
     }
     new = LicenseGroupMember.objects.bulk_create(
@@ -134,14 +145,21 @@ def still_open(group: LicenseGroup, keys: Iterable[str]) -> list[LicenseGroupMem
 
 
 def _check(group, wanted, rows, is_user):
+    """Raise Refused for members and blocked people, by whichever proven address (LG-63, LG-64); no account is named."""
     problems = {}
     keys, _users = blocked_among(group, wanted) if is_user else (set(), set())
+    accounts = accounts_of(wanted)
+    members = set(active(group).filter(user_id__in=accounts.values()).values_list("user_id", flat=True))
     for key, address in wanted.items():
         row = rows.get(key)
         if row and row.status == MemberStatus.ACTIVE:
             problems[address] = _("is a member already: edit the roles instead.")
+        elif accounts.get(key) in members:
+            problems[address] = _("belongs to a member who is listed under another address: edit the roles there.")
         elif key in keys:
-            problems[address] = _("is on the list of Blocked User Roles: invite as Admin only, or remove the block.")
+            problems[address] = _(
+                "belongs to somebody on the list of Blocked User Roles: invite as Admin only, or remove the block."
+            )
     if problems:
         raise Refused(
             _("Nothing was sent: correct these addresses first."),

@@ -19,6 +19,7 @@ from licensing.actions.rules import (
     check_license,
     current,
     end_members,
+    granting,
     lock_group,
     placed_elsewhere,
     take_user,
@@ -27,7 +28,7 @@ from licensing.actions.rules import (
 from licensing.models import LicenseGroup, LicenseGroupMember, MemberStatus, role_names
 
 
-@transaction.atomic
+@granting
 def set_roles(
     *,
     tenant_id: UUID,
@@ -62,6 +63,9 @@ def set_roles(
     LicenseGroupMember.objects.filter(tenant_id=tenant_id, pk__in=list(before)).update(
         is_user=is_user, is_admin=is_admin, version=F("version") + 1
     )
+    raised = [row for row in changed if is_user and not row.is_user or is_admin and not row.is_admin]
+    open_ones = [row.pk for row in raised if row.status == MemberStatus.PENDING]
+    LicenseGroupMember.objects.filter(tenant_id=tenant_id, pk__in=open_ones).update(roles_by=by.user_id)
     tell(
         "license.roles-changed",
         group,

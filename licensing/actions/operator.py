@@ -18,9 +18,9 @@ from audit.actions import Actor, event
 from config.errors import Conflict, Refused
 from config.names import check_name
 from config.tenancy import operator_context
-from licensing.actions.groups import PUBLIC_DOMAINS
 from licensing.actions.invitations import split_name
 from licensing.models import Billing, LicenseGroup, LicenseGroupMember, MemberStatus
+from licensing.public_domains import is_provider
 
 STEP = 5  # licences are bought in steps of five (LG-138)
 MOST_SEATS = 1_000_000
@@ -148,7 +148,7 @@ def _made_before(alias, tenant_id, submission):
 
 
 def _default_name(owner, key):
-    if domain_of(key) in PUBLIC_DOMAINS:
+    if is_provider(domain_of(key)):
         return _("License group of %(name)s") % {"name": owner.name}
     return domain_of(key)
 

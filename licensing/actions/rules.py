@@ -1,14 +1,19 @@
 """What every verb asks: the group's lock, rows as the page showed them, blocks, places elsewhere, events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from psycopg import errors
 
+from accounts.models import User
 from audit.actions import Actor, record, record_rows
 from audit.models import Channel
 from config.errors import Conflict, Refused
@@ -16,6 +21,38 @@ from config.ui.formats import formats
 from licensing.models import LicencePlace, LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus
 
 MOST_ROWS = 5000  # of one request; more is refused with the number (architecture, "The way of a bulk task")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_ATTEMPTS = 3  # of a verb that was overtaken: the second look sees what came first
+
+
+def granting(verb: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run a verb that may give the role User in one transaction, and once more where another group was faster (LG-17).
+
+    Each group has its own lock, so two of them can find the same person free at once. The database lets one of them
+    write; the other begins anew, sees the place that came first and refuses it in its own words.
+    """
+
+    @wraps(verb)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for _attempt in range(_ATTEMPTS - 1):
+            try:
+                with transaction.atomic():
+                    return verb(*args, **kwargs)
+            except (IntegrityError, OperationalError) as error:
+                if not _was_overtaken(error.__cause__):
+                    raise
+        with transaction.atomic():
+            return verb(*args, **kwargs)
+
+    return run
+
+
+def _was_overtaken(error):
+    """Tell whether somebody else placed the same person first, or several of the same people in another order."""
+    if isinstance(error, errors.UniqueViolation):
+        return error.diag.constraint_name == "licensing_licenceplace_pkey"
+    return isinstance(error, errors.DeadlockDetected)
 
 
 def lock_group(tenant_id: UUID, group_id: UUID) -> LicenseGroup:
@@ -99,14 +136,36 @@ def current(group: LicenseGroup, shown: Mapping[UUID, int]) -> list[LicenseGroup
 
 
 def blocked_among(
-    group: LicenseGroup, keys: Iterable[str], user_ids: Iterable[UUID] = ()
+    group: LicenseGroup, keys: Iterable[str], user_ids: Iterable[UUID | None] = ()
 ) -> tuple[set[str], set[UUID]]:
-    """Return which of these address keys and accounts are on the group's block list (LG-126)."""
+    """Return which of these address keys and accounts the group's block list bars from the role User.
+
+    An account is barred by its own entry and by one of its proven address; so is that address (LG-126).
+    """
+    keys, people = set(keys), {pk for pk in user_ids if pk}
+    mine = User.objects.filter(Q(email_key__in=keys) | Q(pk__in=people), email_key__isnull=False)
+    accounts = dict(mine.values_list("email_key", "pk"))
     found = LicenseRoleBlock.objects.filter(tenant_id=group.tenant_id, group_id=group.pk).filter(
-        Q(address_key__in=list(keys)) | Q(user_id__in=[pk for pk in user_ids if pk])
+        Q(address_key__in=keys | set(accounts)) | Q(user_id__in=people | set(accounts.values()))
     )
     rows = list(found.values_list("address_key", "user_id"))
-    return {key for key, _user in rows}, {user for _key, user in rows if user}
+    listed_keys, listed_people = {key for key, _user in rows}, {user for _key, user in rows}
+    barred = {key: pk for key, pk in accounts.items() if key in listed_keys or pk in listed_people}
+    return keys & (listed_keys | set(barred)), people & (listed_people | set(barred.values()))
+
+
+def is_blocked(
+    group: LicenseGroup, user_id: UUID | None, *rows: LicenseGroupMember | None, keys: Iterable[str] = ()
+) -> bool:
+    """Tell whether an account, if any, or an address of these rows or keys is barred from the role User (LG-102)."""
+    found = blocked_among(group, {*keys, *(row.address_key for row in rows if row)}, [user_id])
+    return any(found)
+
+
+def accounts_of(keys: Iterable[str]) -> dict[str, UUID]:
+    """Return {key: account} of those address keys that are an account's proven address."""
+    found = User.objects.filter(email_key__in=list(keys)).values_list("email_key", "id")
+    return {key: user_id for key, user_id in found if key}
 
 
 def placed_elsewhere(user_ids: Iterable[UUID]) -> set[UUID]:

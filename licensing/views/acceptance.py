@@ -8,7 +8,6 @@ import math
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
 from django.contrib import messages
-from django.db import IntegrityError
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -22,12 +21,12 @@ from accounts.models import Membership
 from accounts.origins import origin_of
 from accounts.people import person_actor
 from accounts.signals import signed_in
-from audit.actions import Actor, record
-from audit.models import Outcome
-from config.errors import Conflict, Refused
+from audit.actions import Actor
+from config.errors import Refused
 from config.policy import public_view, request_context
 from config.tenancy import tenant_context
 from config.ui.responses import page
+from licensing.access import is_expired
 from licensing.actions.admission import (
     InvitationDead,
     PlaceElsewhere,
@@ -89,6 +88,7 @@ def _page(request, row, visitor, *, form=None, place=None, problem=None, status=
         "form": form or (RegistrationForm() if visitor.can_register else None),
         "place": place,
         "problem": problem,
+        "is_closed": is_expired(row.group),
         "sign_in_url": f"{reverse('accounts:sign-in', args=[request.tenant.slug])}?{urlencode({'next': request.path})}",
     }
     return page(request, "licensing/invitation.html", context, status=status)
@@ -118,7 +118,7 @@ def _accept(request, row, visitor, place):
             )
             if accepted.status == MemberStatus.ACTIVE and proves:
                 _tell_proved(request, user)
-    except (Refused, IntegrityError) as error:
+    except Refused as error:
         return _refused(request, row, visitor, error, place=place)
     if accepted.status != MemberStatus.ACTIVE:
         return _dead(request)
@@ -173,7 +173,7 @@ def _register(request, row, visitor):
             proof = signin.Proof(membership_id=membership.pk)
             signin.stash(request=request, membership=membership, proof=proof, attempt=attempt)
             response = perform_password_login(request, {}, Login(user=user, redirect_url=_start_url(request)))
-    except (Refused, IntegrityError) as error:
+    except Refused as error:
         return _refused(request, row, visitor, error, form=form)
     messages.success(request, _joined(accepted))
     return response
@@ -183,21 +183,12 @@ def _refused(request, row, visitor, error, *, form=None, place=None, status=None
     """Show the page again with the reason; what was begun is rolled back. Written down for the group's Admins."""
     if isinstance(error, InvitationDead):
         raise error
-    if isinstance(error, IntegrityError):  # another path took a seat or a place between the look and the write
-        text = _("Your roles changed in the meantime. Open the invitation again.")
-        error = Conflict(text, code="place-moved")
+    request.refusal.by = _nobody_yet(request, row)
+    request.refusal.about = {"subject": row, "license_group_id": row.group_id}
+    request.refusal.note(error.code)
     with request_context(request):
         if error.code == "no-seat":
             note_seat_wanted(row=row)
-        record(
-            "access.refused",
-            tenant_id=request.tenant.pk,
-            by=_nobody_yet(request, row),
-            subject=row,
-            license_group_id=row.group_id,
-            outcome=Outcome.REFUSED,
-            labels={"method": request.method, "path": "invitation", "reason": error.code},
-        )
         if isinstance(error, PlaceElsewhere):
             place = place_of(visitor.user.pk)
     return _page(request, row, visitor, form=form, place=place, problem=error.message, status=status or error.status)

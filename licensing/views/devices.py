@@ -62,6 +62,7 @@ def device_add(request, group):
         except Refused as error:
             if error.code == "submission-reused":
                 raise
+            request.refusal.note(error.code)
             form.refuse(error)
             status = error.status
         else:

@@ -7,6 +7,7 @@ from config.policy import public_view, request_context
 from config.ui.responses import page
 from licensing.actions.groups import confirm_domain, live_domain
 from licensing.links import read_domain_token
+from licensing.views.gate import about
 
 
 @public_view(methods=("GET", "POST"))
@@ -19,10 +20,12 @@ def confirm(request, *, token):
         if request.method == "POST":
             with request_context(request):
                 by = Actor(id=None, name=row.asked_of or domain_of(row.domain), request_id=request.id)
+                request.refusal.by, request.refusal.about = by, about(row.group)
                 confirm_domain(tenant_id=request.tenant.pk, pair=pair, by=by)
             return page(request, "licensing/domain_confirmed.html", {"asked": row})
     except Refused as error:
         if error.code == "dead":
             return page(request, "licensing/dead.html", {"kind": "domain"}, status=410)
+        request.refusal.note(error.code)
         problem, status = error.message, error.status
     return page(request, "licensing/domain_confirm.html", {"asked": row, "problem": problem}, status=status)

@@ -1,6 +1,7 @@
 """How a page of a license group begins: the group, or where an expired licence sends its Admins (LG-28)."""
 
 from functools import wraps
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponseRedirect
@@ -10,6 +11,19 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from licensing.access import get_license_group, is_expired
 from licensing.actions.rules import check_license
+from licensing.models import LicenseGroup
+
+
+def find_group(request, pk: UUID) -> LicenseGroup:
+    """Return the license group of the address for an Admin of it; what the request is refused is told of this group."""
+    found = get_license_group(request.rights, request.tenant.pk, pk)
+    request.refusal.about = about(found)
+    return found
+
+
+def about(group: LicenseGroup) -> dict:
+    """Return what the event of a refusal says of the group that the refused page belongs to."""
+    return {"subject": group, "license_group_id": group.pk}
 
 
 def with_group(view):
@@ -20,7 +34,7 @@ def with_group(view):
 
     @wraps(view)
     def of_group(request, *, group, **kwargs):
-        found = get_license_group(request.rights, request.tenant.pk, group)
+        found = find_group(request, group)
         if is_expired(found):
             if request.method not in ("GET", "HEAD"):
                 check_license(found)

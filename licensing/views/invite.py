@@ -3,8 +3,6 @@
 from django.utils.translation import ngettext
 
 from accounts.submissions import once
-from audit.actions import record
-from audit.models import Outcome
 from config.errors import Refused
 from config.policy import console_view
 from config.ui.formats import formats
@@ -59,9 +57,7 @@ def _invite(request, group, form):
         if error.status != 422:
             raise
         form.refuse(error)
-        labels = {"method": request.method, "path": request.path[:300], "reason": error.code}
-        told = {"subject": group, "license_group_id": group.pk, "outcome": Outcome.REFUSED, "labels": labels}
-        record("access.refused", tenant_id=request.tenant.pk, by=request.actor, **told)
+        request.refusal.note(error.code)
         open_ones = still_open(group, [key for _address, key in cleaned["pairs"]])
         if open_ones and not cleaned["again"]:
             form.offer_again(open_ones)
@@ -70,12 +66,15 @@ def _invite(request, group, form):
 
 def _told(invited):
     """Say what was done, and what it leaves to think of (LG-62)."""
-    count = invited.sent + invited.again
-    text = ngettext("%(count)s invitation is on its way.", "%(count)s invitations are on their way.", count)
-    sentences = [_counted(text, count)]
+    sentences = []
+    if count := invited.mailed:
+        text = ngettext("%(count)s invitation is on its way.", "%(count)s invitations are on their way.", count)
+        sentences.append(_counted(text, count))
     if count := invited.admitted:
         text = ngettext(
-            "%(count)s person of your domain joined at once.", "%(count)s people of your domain joined at once.", count
+            "%(count)s person of your domain joined at once, without a mail.",
+            "%(count)s people of your domain joined at once, without a mail.",
+            count,
         )
         sentences.append(_counted(text, count))
     if count := invited.beyond:

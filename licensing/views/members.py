@@ -40,7 +40,9 @@ def _edit(request, group, chosen):
         admins=sum(row.is_admin for row in rows),
         has_owner=any(row.is_owner for row in rows),
     )
-    if form.is_valid():
+    if form.is_bound and not form.is_valid():
+        request.refusal.note("role-undecided")  # the page itself sends a value for every role (LG-84)
+    elif form.is_valid():
         try:
             changed = _set_roles(request, group, chosen, form.cleaned_data)
         except Refused as error:
@@ -49,6 +51,7 @@ def _edit(request, group, chosen):
                 return ask_again(request, back=list_url(request, group), text=text, verb=_("Give up the role"))
             if error.status != 422:
                 raise
+            request.refusal.note(error.code)
             form.refuse(error)
         else:
             message = ngettext("%(count)s member was changed.", "%(count)s members were changed.", changed)
@@ -162,7 +165,7 @@ def _remove(request, group, chosen):
         chosen,
         title=ngettext("Remove %(name)s?", "Remove %(count)s members?", chosen.count) % names,
         consequence=remove_effect(rows, may_return=may_return),
-        verb=ngettext("Remove", "Remove %(count)s members", chosen.count) % names,
+        verb=ngettext("Remove the member", "Remove %(count)s members", chosen.count) % names,
         options=block_too if may_return else (),
     ) or settle(request, group, chosen, act, own=own)
 

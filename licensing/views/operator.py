@@ -26,6 +26,7 @@ from licensing.actions.operator import Purchase, change_purchase, create_group, 
 from licensing.group_forms import ChangePurchaseForm, NewGroupForm, TenantForm, TransferForm
 from licensing.group_lists import OperatorGroupList
 from licensing.models import LicenseGroup, LicenseGroupMember, MemberStatus
+from licensing.views.gate import about
 
 MOST_OFFERED = 200  # organisations that the browser completes while a short name is typed
 
@@ -68,12 +69,13 @@ def group_list(request):
 @in_utc
 def group_add(request, slug):
     """Make the license group of a purchase in an organisation (LG-18)."""
-    tenant = _tenant(slug)
+    tenant = _tenant(request, slug)
     form = NewGroupForm(request.POST or None, initial={"submission": uuid.uuid4()})
     if request.method == "POST" and form.is_valid():
         try:
             made = _create(request, tenant, dict(form.cleaned_data))
         except Refused as error:
+            request.refusal.note(error.code)
             form.refuse(error)
         else:
             message = _("%(group)s was created in %(tenant)s.") % {"group": made.name, "tenant": tenant.name}
@@ -100,8 +102,8 @@ def _create(request, tenant, cleaned):
 @in_utc
 def group(request, slug, pk):
     """Show a license group, and change what was bought (LG-138, LG-139)."""
-    tenant = _tenant(slug)
-    found, owner, members = _found(tenant, pk)
+    tenant = _tenant(request, slug)
+    found, owner, members = _found(request, tenant, pk)
     fields = ("plan", "seats", "billing", "frequency", "expires_at", "version")
     form = ChangePurchaseForm(request.POST or None, initial={name: getattr(found, name) for name in fields})
     if request.method == "POST" and form.is_valid():
@@ -114,6 +116,7 @@ def group(request, slug, pk):
         except Refused as error:
             if error.status != 422:
                 raise
+            request.refusal.note(error.code)
             form.refuse(error)
         else:
             return done(request, _url(slug, pk), message=_("The purchase was changed."))
@@ -132,8 +135,8 @@ def group(request, slug, pk):
 @in_utc
 def transfer(request, slug, pk):
     """Make another active member the owner (LG-22); the old one stays Admin."""
-    tenant = _tenant(slug)
-    found, owner, _members = _found(tenant, pk)
+    tenant = _tenant(request, slug)
+    found, owner, _members = _found(request, tenant, pk)
     form = TransferForm(request.POST or None, initial={"version": found.version})
     if request.method == "POST" and form.is_valid():
         try:
@@ -147,6 +150,7 @@ def transfer(request, slug, pk):
         except Refused as error:
             if error.status != 422:
                 raise
+            request.refusal.note(error.code)
             form.refuse(error)
         else:
             message = _("%(member)s owns %(group)s now.") % {
@@ -168,14 +172,19 @@ def _url(slug, pk):
     return reverse("operator:license-group", args=[slug, pk])
 
 
-def _tenant(slug):
-    return get_object_or_404(Tenant, slug=slug)
+def _tenant(request, slug):
+    """Return the organisation of the address; what the operator is refused there stands in its audit trail."""
+    tenant = get_object_or_404(Tenant, slug=slug)
+    refusal = request.refusal
+    refusal.tenant_id, refusal.by, refusal.is_operators = tenant.pk, _actor(request), True
+    return tenant
 
 
-def _found(tenant, pk):
+def _found(request, tenant, pk):
     """Return (group, the owner's row, number of active members) of a group of the organisation."""
     with operator_context() as alias:
         group = get_object_or_404(LicenseGroup.objects.using(alias), tenant_id=tenant.pk, pk=pk)
+        request.refusal.about = about(group)
         active = LicenseGroupMember.objects.using(alias).filter(
             tenant_id=tenant.pk, group_id=pk, status=MemberStatus.ACTIVE
         )

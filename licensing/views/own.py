@@ -8,6 +8,8 @@ from config.policy import console_view
 from config.ui.responses import confirm, done, page
 from licensing.access import is_expired, own_member, own_members
 from licensing.actions import members
+from licensing.actions.rules import check_license
+from licensing.views.gate import about
 
 
 @console_view("licensing.own")
@@ -19,9 +21,11 @@ def own_list(request):
 
 @console_view("licensing.own", methods=("GET", "POST"))
 def leave(request, group):
-    """Ask, then end the own membership; the owner is refused (LG-155, LG-156)."""
+    """Ask, then end the own membership; the owner is refused, and everybody with an expired licence (LG-28, LG-155, LG-156)."""
     row = own_member(request.tenant.pk, group, request.user.pk)
+    request.refusal.about = about(row.group)
     back = reverse("licensing:own-list", args=[request.tenant.slug])
+    check_license(row.group)
     if row.is_owner:
         raise Refused(
             _("The group owner cannot leave. Ask the platform operator to transfer the ownership first."), code="owner"

@@ -10,12 +10,13 @@ from accounts.addresses import domain_of, read_address, read_domain
 from config.errors import Refused
 from config.policy import console_view
 from config.ui.responses import confirm, done, page
-from licensing.access import get_license_group, is_expired
+from licensing.access import is_expired
 from licensing.actions.groups import ask_domain, change_settings, check_domain, drop_domain
 from licensing.group_forms import DomainForm, GroupSettingsForm, settings_of
 from licensing.mail import is_unknown
 from licensing.models import GroupDomain, MailState
 from licensing.tasks import ring_mails_on_commit
+from licensing.views.gate import find_group
 
 WRITE = "licensing.change"
 
@@ -23,7 +24,7 @@ WRITE = "licensing.change"
 @console_view(WRITE, methods=("GET", "POST"))
 def settings(request, group):
     """Show the settings, and change name and switches."""
-    group = get_license_group(request.rights, request.tenant.pk, group)
+    group = find_group(request, group)
     form = GroupSettingsForm(request.POST or None, initial=settings_of(group))
     if request.method == "POST" and form.is_valid():
         try:
@@ -31,6 +32,7 @@ def settings(request, group):
         except Refused as error:
             if error.status != 422:
                 raise
+            request.refusal.note(error.code)
             form.refuse(error)
         else:
             return done(request, _url(request, group), message=_("The settings were saved."))
@@ -40,7 +42,7 @@ def settings(request, group):
 @console_view(WRITE, methods=("POST",))
 def domain_set(request, group):
     """Set the mail domain, or send the link that proves it again."""
-    group = get_license_group(request.rights, request.tenant.pk, group)
+    group = find_group(request, group)
     form = DomainForm(request.POST)
     status = 422
     if form.is_valid():
@@ -53,6 +55,7 @@ def domain_set(request, group):
                 tenant_id=request.tenant.pk, group_id=group.pk, domain=domain, address=address, by=request.actor
             )
         except Refused as error:
+            request.refusal.note(error.code)
             form.refuse(error)
             status = error.status
         else:
@@ -102,7 +105,7 @@ def _asked(request, group, row):
 @console_view(WRITE, methods=("GET", "POST"))
 def domain_remove(request, group):
     """Ask, then take the mail domain away."""
-    group = get_license_group(request.rights, request.tenant.pk, group)
+    group = find_group(request, group)
     row = _domain(group)
     answer = confirm(
         request,

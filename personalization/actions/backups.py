@@ -16,7 +16,8 @@ from config.errors import Conflict, Refused
 from config.names import check_name
 from personalization import moves
 from personalization.clock import when
-from personalization.models import Backup, Origin, SettingsProfile, Task
+from personalization.history import last_change
+from personalization.models import Backup, Origin, SettingsProfile
 
 FOR_EVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 BRING_BACK_DAYS = 30
@@ -39,7 +40,7 @@ def _tell(verb, *, profile, by, backup=None, **labels):
             "user": str(user),
             "group": group.name,
             "profile": str(profile.pk),
-            **({"backup": str(backup.pk), "at": backup.created_at.isoformat(timespec="seconds")} if backup else {}),
+            **({"backup": str(backup.pk), "at": _iso(backup.created_at)} if backup else {}),
             **labels,
         },
     )
@@ -64,25 +65,14 @@ def _locked_profile(profile, version=None):
 
 def _last_change(profile):
     """Return who made the current version of a profile, how and when, as a sentence."""
-    before = (
-        Backup.objects.filter(
-            tenant_id=profile.tenant_id,
-            profile_id=profile.pk,
-            origin=Origin.BEFORE_CHANGE,
-            made_version=profile.version,
-        )
-        .order_by("-created_at", "-id")
-        .first()
-    )
-    if before is None:
+    change = last_change(profile)
+    if change is None:
         words = {"endpoint": profile.endpoint or "–", "time": when(profile.saved_at)}
         return _("Saved by %(endpoint)s at %(time)s") % words
-    words = {"actor": before.created_by, "time": when(before.created_at)}
-    task = Task.objects.filter(tenant_id=profile.tenant_id, pk=before.task_id).first() if before.task_id else None
-    if task:
-        return _("Changed by task %(task)s of %(actor)s at %(time)s") % {**words, "task": str(task)}
-    made = _events(profile, *_MADE_BY).filter(labels__before_backup=str(before.pk)).first()
-    return (_MADE_BY[made.verb] if made else gettext_lazy("Changed by %(actor)s at %(time)s")) % words
+    words = {"actor": change.actor, "time": when(change.at)}
+    if change.task:
+        return _("Changed by task %(task)s of %(actor)s at %(time)s") % {**words, "task": str(change.task)}
+    return _MADE_BY.get(change.verb, gettext_lazy("Changed by %(actor)s at %(time)s")) % words
 
 
 _MADE_BY = {
@@ -143,6 +133,18 @@ def protection_text(backup):
     return _("protected until %(day)s") % {"day": date_format(timezone.localtime(until), "DATE_FORMAT")}
 
 
+def _protection(backup):
+    """Return the same as a code for labels of events (see `personalization.events`)."""
+    until = backup.protected_until
+    if until is None or until <= timezone.now():
+        return "not protected"
+    return "protected for ever" if until.year >= FOR_EVER.year else f"protected until {_iso(until)}"
+
+
+def _iso(time):
+    return time.astimezone(datetime.UTC).isoformat(timespec="seconds")
+
+
 def is_protected(backup, now=None):
     """Say whether a backup is protected at this moment."""
     return backup.protected_until is not None and backup.protected_until > (now or timezone.now())
@@ -176,15 +178,16 @@ def create_backups(*, profiles, name="", comment="", by):
 
 @transaction.atomic
 def protect_backup(*, backup, until=None, version=None, by):
-    """Protect a backup until a time, or for ever; no clean-up and no task deletes it meanwhile."""
+    """Protect a backup until a time, or for ever. Meanwhile clean-ups and tasks leave it alone, except a task that is
+    told to delete protected backups too (AC-MBK-2)."""
     row = _locked_backup(backup, version)
     _allow(by, row.profile.managed_user)
     if until is not None and until <= timezone.now():
         raise Refused(_("Choose a day in the future."), field="until", code="past")
-    before = protection_text(row)
+    before = _protection(row)
     row.protected_until, row.version = until or FOR_EVER, row.version + 1
     row.save(update_fields=["protected_until", "version"])
-    _tell("backup.protected", profile=row.profile, backup=row, by=by, before=before, after=protection_text(row))
+    _tell("backup.protected", profile=row.profile, backup=row, by=by, before=before, after=_protection(row))
     return row
 
 
@@ -193,7 +196,7 @@ def unprotect_backup(*, backup, version=None, by):
     """Remove the protection of a backup."""
     row = _locked_backup(backup, version)
     _allow(by, row.profile.managed_user)
-    before = protection_text(row)
+    before = _protection(row)
     row.protected_until, row.version = None, row.version + 1
     row.save(update_fields=["protected_until", "version"])
     _tell("backup.unprotected", profile=row.profile, backup=row, by=by, before=before)

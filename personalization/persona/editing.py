@@ -15,6 +15,7 @@ from personalization.persona.layout import SCHEMA, cells, is_inside, new_id, out
 
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 SIZES = {"wider": (1, 0), "narrower": (-1, 0), "taller": (0, 1), "shorter": (0, -1)}
+MOST_NAMED = 5  # tiles that a refusal names
 MOST_TILES = SCHEMA["properties"]["tiles"]["maxItems"]
 _GRID = SCHEMA["properties"]["grid"]["properties"]
 COLUMNS = range(_GRID["columns"]["minimum"], _GRID["columns"]["maximum"] + 1)
@@ -139,7 +140,8 @@ def set_grid(layout: dict, columns: int, rows: int) -> Done:
             "%(count)s tiles would stand outside the panel: %(names)s. Move or remove them first.",
             len(outside),
         )
-        names = ", ".join(label_of(tile) for tile in outside[:5])
+        names = ", ".join(label_of(tile) for tile in outside[:MOST_NAMED])
+        names += ", …" if len(outside) > MOST_NAMED else ""
         raise Refused(message % {"count": len(outside), "names": names}, code="outside")
     return Done(layout | {"grid": grid}, _("The panel has %(columns)s columns and %(rows)s rows.") % grid)
 

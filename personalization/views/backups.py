@@ -7,12 +7,13 @@ from django.utils.translation import ngettext
 from accounts.submissions import once
 from config.errors import Refused
 from config.policy import console_view
+from config.ui.formats import formats
 from config.ui.responses import confirm, dialog, done
 from personalization.access import get_backup, get_profile, get_user, proof_of, seen_user
 from personalization.actions import backups as actions
 from personalization.clock import when
 from personalization.forms import BackUpForm, ProtectForm, shown_version
-from personalization.history import compare, profiles_of
+from personalization.history import compare, last_change, profiles_of
 from personalization.views.users import address_of, takes_effect
 
 
@@ -102,13 +103,20 @@ def _warnings(profile):
         }
 
 
+def _undo_goes(profile, *backups):
+    """Yield a line where Undo goes with these backups, or, where none is named, with all unprotected ones."""
+    change = last_change(profile)
+    if change and change.undo and not actions.is_protected(change.undo) and (not backups or change.undo in backups):
+        yield _("The last change cannot be undone afterwards: the state before it is in a backup that is deleted.")
+
+
 def _change_text(changes):
     if not changes.total:
         return _("The current settings are the same as in this backup.")
     return _("What changes: %(changed)s changed, %(added)s come back, %(removed)s go.") % {
-        "changed": changes.changed,
-        "added": changes.added,
-        "removed": changes.removed,
+        "changed": formats().integer(changes.changed),
+        "added": formats().integer(changes.added),
+        "removed": formats().integer(changes.removed),
     }
 
 
@@ -184,6 +192,7 @@ def delete(request, pk):
         verb=_("Delete backup"),
         back=address,
         hidden=_carried(request, backup, version),
+        details=_undo_goes(backup.profile, backup),
     )
     if answer:
         return answer
@@ -212,7 +221,7 @@ def delete_unprotected(request, pk, profile):
     count = actions.unprotected_count(row)
     confirmed = shown_version(request, count)
     address = address_of(request, row)
-    named = {"group": row.settings_group.name, "user": str(row.managed_user), "count": count}
+    named = {"group": row.settings_group.name, "user": str(row.managed_user), "count": formats().integer(count)}
     answer = confirm(
         request,
         title=_("Delete the unprotected backups of %(group)s?") % named,
@@ -225,6 +234,7 @@ def delete_unprotected(request, pk, profile):
         verb=ngettext("Delete %(count)s backup", "Delete %(count)s backups", count) % named,
         back=address,
         hidden=[("version", confirmed), proof_of(request, row.managed_user_id)],
+        details=_undo_goes(row),
     )
     if answer:
         return answer
@@ -232,5 +242,6 @@ def delete_unprotected(request, pk, profile):
     return done(
         request,
         address,
-        message=ngettext("Deleted %(count)s backup.", "Deleted %(count)s backups.", deleted) % {"count": deleted},
+        message=ngettext("Deleted %(count)s backup.", "Deleted %(count)s backups.", deleted)
+        % {"count": formats().integer(deleted)},
     )

@@ -18,6 +18,11 @@ OPEN = (TaskState.RUNNABLE, TaskState.RUNNING, TaskState.WAITING, TaskState.PAUS
 TROUBLED = (TaskState.WARNING, TaskState.FAILED)
 
 
+def _told_once(events):
+    """Leave out what tasks and changes of many did to each one: their own events say it."""
+    return events.filter(parent_id=None).exclude(verb="user.changed")
+
+
 @console_view("account.own")
 def home(request):
     """Show what the person's role offers, or who can help where there is no entry (AC-LOG-2)."""
@@ -31,7 +36,7 @@ def home(request):
         "count_limit": COUNT_LIMIT,
         "events": [
             (event, description(event))
-            for event in visible_events(rights, tenant.pk, request.membership.pk).order_by("-id")[:RECENT]
+            for event in _told_once(visible_events(rights, tenant.pk, request.membership.pk)).order_by("-id")[:RECENT]
         ],
         "search_url": reverse("personalization:user-list", args=[tenant.slug]),
         "tasks": None,

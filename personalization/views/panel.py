@@ -72,6 +72,7 @@ def _read(request, draft):
         if request.POST.get("before"):
             draft.before = _layout(request.POST["before"])
     except Refused as error:
+        request.refusal.note(error.code)
         draft.problems = error.problems
         return
     draft.chosen = request.POST.get("chosen", "")

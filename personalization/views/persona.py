@@ -3,17 +3,18 @@
 from functools import wraps
 
 from django.conf import settings
+from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.models import Membership
 from accounts.people import person_actor
-from audit.actions import record
-from audit.models import Channel, Outcome
+from audit.models import Channel
 from config.errors import Conflict, Refused
 from config.policy import person_view, public_view
 from config.tenancy import tenant_context
@@ -36,47 +37,64 @@ MOST_ADMINS = 5  # named to somebody whose licence has run out: enough to ask on
 def of_user(view):
     """Hand the view `request.owner` and `request.by`, for who is User of a valid licence now; it stands under `person_view`.
 
-    Everybody else reads why, with 403 (LG-10, LG-133, LG-145). A refusal rolls back what the view did and is an event.
+    Everybody else reads why, with 403 (LG-10, LG-133); an expired licence leads away, and refuses posts (LG-28, LG-145).
+    A refusal rolls back what the view did and is an event where the place is, else in the organisation of the session.
     """
 
     @wraps(view)
     def gated(request, **kwargs):
         place = place_of(request.user)
-        if place is None or place.is_expired:
-            _record_refusal(request, "persona.own" if place is None else "license-expired", place)
-            context = {"place": place, "helpers": _admins(place) if place else ()}
-            return page(request, "personalization/persona_closed.html", context, status=403)
+        membership = place.membership if place else _membership_of_session(request)
+        if membership:
+            request.by = person_actor(membership, channel=Channel.SELF_SERVICE, request_id=request.id)
+            request.refusal.tenant_id, request.refusal.by = membership.tenant_id, request.by
+        if place:
+            request.refusal.about = {"license_group_id": place.group.pk}
+        else:
+            request.refusal.note("persona.own")
+            return page(request, "personalization/persona_closed.html", status=403)
+        if place.is_expired:
+            return _lead_away(request, place)
         request.owner = actions.Owner(request.user.pk, place.tenant.pk, place.member_id)
-        request.by = person_actor(place.membership, channel=Channel.SELF_SERVICE, request_id=request.id)
         try:
             with transaction.atomic():
                 return view(request, **kwargs)
         except Refused as error:
-            _record_refusal(request, error.code, place)
+            request.refusal.note(error.code)
             return conflict(request, error)
 
     return gated
 
 
-def _admins(place):
-    """Return the owner and further Admins of a place's group: those who can have its licence renewed, the owner first."""
-    with tenant_context(place.tenant.pk, place.membership.user_id):
-        rows = listed_members(place.group).filter(status=MemberStatus.ACTIVE, is_admin=True)
-        return list(rows.order_by("-is_owner", "last_up", "first_up", "pk")[:MOST_ADMINS])
-
-
-def _record_refusal(request, reason, place):
-    """Tell a refusal where the place is, else in the organisation of the session; without either nobody could read it."""
-    tenant_id = place.tenant.pk if place else request.session.get("tenant_id")
+def _membership_of_session(request):
+    """Return the active membership in the organisation of the session, or None."""
+    tenant_id = request.session.get("tenant_id")
     if tenant_id is None:
-        return
+        return None
     with tenant_context(tenant_id, request.user.pk):
         mine = Membership.objects.filter(tenant_id=tenant_id, user_id=request.user.pk, is_active=True)
-        membership = place.membership if place else mine.first()
-        if membership:
-            by = person_actor(membership, channel=Channel.SELF_SERVICE, request_id=request.id)
-            labels = {"method": request.method, "path": request.path[:300], "reason": reason}
-            record("access.refused", tenant_id=tenant_id, by=by, outcome=Outcome.REFUSED, labels=labels)
+        return mine.first()
+
+
+def _lead_away(request, place):
+    """Answer while the licence has expired: a page leads to Settings (Admin) or Home with a notice, a post is refused."""
+    text = _("The licence of %(group)s has expired. Your panels are kept, and rest until it is renewed.")
+    text %= {"group": place.group.name}
+    if request.method not in ("GET", "HEAD"):
+        request.refusal.note("license-expired")
+        return conflict(request, Refused(text, code="license-expired"))
+    with tenant_context(place.tenant.pk, request.user.pk):
+        rows = listed_members(place.group).filter(status=MemberStatus.ACTIVE, is_admin=True)
+        is_admin = rows.filter(user_id=request.user.pk).exists()
+        admins = list(rows.order_by("-is_owner", "last_up", "first_up", "pk")[:MOST_ADMINS])
+    names = ", ".join(f"{row.first_name} {row.last_name} ({row.address})".strip() for row in admins)
+    messages.warning(request, f"{text} {_('They can have it renewed: %(names)s.') % {'names': names}}")
+    slug = request.account_tenant  # where the session is; a group's settings open in its own organisation only
+    if is_admin and slug == place.tenant.slug:
+        url = reverse("licensing:settings", args=[slug, place.group.pk])
+    else:
+        url = reverse("personalization:home", args=[slug]) if slug else reverse("accounts:start")
+    return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url, status=303)
 
 
 def list_url():
@@ -135,6 +153,7 @@ def panel_import(request):
             name, layout = parse(upload.read(MOST_BYTES + 1))
         except LayoutInvalid as error:
             problems = error.problems
+            request.refusal.note(error.code)
             form.add_error("file", error.message)
         else:
             name = form.cleaned_data["name"] or name or _("Imported panel")
@@ -157,6 +176,7 @@ def _create(request, form, name, layout, *, imported=False):
                 by=request.by,
             )
     except Refused as error:
+        request.refusal.note(error.code)
         form.refuse(error)
         return None
     message = _("“%(panel)s” is there. Make it the active panel to see it at a device.") % {"panel": panel.name}

@@ -4,16 +4,17 @@ from uuid import UUID
 
 from django.core.exceptions import BadRequest
 from django.http import Http404
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from config.policy import console_view
+from config.ui.formats import formats
 from config.ui.lists import list_page
 from config.ui.responses import page
 from personalization.access import get_backup, get_profile, get_user, proof_of, visible_users
 from personalization.actions.backups import protection_text
-from personalization.history import profiles_of, timeline, with_data
+from personalization.clock import when
+from personalization.history import last_change, profiles_of, timeline, with_data
 from personalization.lists import ManagedUserList
 
 
@@ -40,7 +41,7 @@ def user(request, pk):
             "profiles": profiles,
             "stored": stored,
             "sizes": [(profile.settings_group.name, profile.snapshot.size, None) for profile in largest],
-            "size_words": [filesizeformat(profile.snapshot.size) for profile in largest],
+            "size_words": [formats().size(profile.snapshot.size) for profile in largest],
         },
     )
 
@@ -63,14 +64,7 @@ def profile(request, pk, profile):
         if before.profile_id != row.pk:
             raise Http404
     moments, older, deleted = timeline(row, before=before or None)
-    undo = next(
-        (
-            moment.backup
-            for moment in moments
-            if moment.backup.origin == "before-change" and moment.backup.made_version == row.version
-        ),
-        None,
-    )
+    change = last_change(row)
     return page(
         request,
         "personalization/profile.html",
@@ -81,12 +75,27 @@ def profile(request, pk, profile):
             "older_url": f"{request.path}?before={older.pk}" if older else None,
             "is_first_page": not before,
             "deleted": deleted,
-            "undo": undo,
+            "change": change,
+            "change_text": _change_text(change) if change else "",
             "protection_text": protection_text,
             "takes_effect": takes_effect(row),
             "proof": proof_of(request, row.managed_user_id),
         },
     )
+
+
+def _change_text(change):
+    """Return what was done last to the current settings and by whom, as a sentence without the time."""
+    words = {"actor": change.actor}
+    if change.task:
+        return _("Changed by task %(task)s of %(actor)s") % {**words, "task": str(change.task)}
+    if change.source_at:
+        words["at"] = when(change.source_at)
+        if change.verb == "backup.restored":
+            return _("Restored by %(actor)s from the backup of %(at)s") % words
+        if change.verb == "change.undone":
+            return _("Put back by %(actor)s as it was at %(at)s") % words
+    return _("Changed by %(actor)s") % words
 
 
 def takes_effect(profile):

@@ -35,6 +35,8 @@
       if (area.hasAttribute(name)) entry.setAttribute(name, area.getAttribute(name));
     const add = make("button", { type: "button", class: "button" }, words.add);
     const count = make("p", { class: "chips-count", role: "status" });
+    const why = make("p", { class: "error", id: `${area.id}_why`, role: "alert", hidden: "" });
+    const described = area.getAttribute("aria-describedby");
     const wrong = new Set(all("[data-problem]", form).map((item) => item.dataset.problem));
     const room = Number(form.dataset.room);
     const beyond = form.querySelector("p[data-beyond]");
@@ -44,11 +46,28 @@
     const help = document.getElementById(`${area.id}_helptext`);
     if (help && form.dataset.chipsHelp) help.textContent = form.dataset.chipsHelp; // the lines it tells of are gone
 
+    /** Say why what stands in the entry field is no address, or, with nothing, take that back. */
+    function explain(text) {
+      const part = split(text).find((one) => !isAddress(one)) || "";
+      const letter = /\P{ASCII}/u.exec(part.slice(0, part.lastIndexOf("@") + 1));
+      why.textContent = !part
+        ? ""
+        : letter
+          ? words.letter.replace("%(address)s", part).replace("%(letter)s", letter[0])
+          : words.wrong.replace("%(text)s", part);
+      why.hidden = !part;
+      const ids = [described, part && why.id].filter(Boolean).join(" ");
+      if (ids) entry.setAttribute("aria-describedby", ids);
+      else entry.removeAttribute("aria-describedby");
+      if (part || area.hasAttribute("aria-invalid")) entry.setAttribute("aria-invalid", "true");
+      else entry.removeAttribute("aria-invalid");
+    }
     function check() {
       const rest = entry.value.trim();
       add.hidden = !isAddress(rest);
+      if (!why.hidden) explain(rest); // once something is wrong, each key may mend it
       area.value = [...chosen.values(), ...(rest ? [rest] : [])].join("\n");
-      const isReady = (chosen.size > 0 || file?.value) && (!roles.length || roles.some((box) => box.checked));
+      const isReady = (chosen.size > 0 || file?.value) && (!rest || isAddress(rest)) && (!roles.length || roles.some((box) => box.checked));
       for (const button of submits) button.disabled = !isReady;
       if (!beyond) return;
       const asUser = roles.some((box) => box.value === "user" && box.checked);
@@ -96,6 +115,7 @@
         else rest.push(part);
       }
       entry.value = rest.join(" ");
+      explain(entry.value);
       tell();
       list.scrollTop = list.scrollHeight;
     }
@@ -104,6 +124,7 @@
       entry.focus();
     });
     entry.addEventListener("input", check);
+    entry.addEventListener("change", () => explain(entry.value));
     entry.addEventListener("paste", (event) => {
       const text = event.clipboardData.getData("text");
       if (split(text).length < 2 && !/[\s,;<]/.test(text.trim())) return;
@@ -127,7 +148,7 @@
     area.removeAttribute("id");
     area.hidden = true;
     area.required = false;
-    area.after(make("div", { class: "chips" }, list, make("div", { class: "chips-entry" }, entry, add), count));
+    area.after(make("div", { class: "chips" }, list, make("div", { class: "chips-entry" }, entry, add), why, count));
     take(area.value, true);
     if (!form.querySelector("[data-error-summary]") && form.closest("dialog")) entry.focus();
   }

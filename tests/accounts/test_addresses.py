@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.addresses import domain_of, read_address, read_domain
+from accounts.addresses import domain_of, read_address, read_domain, to_mail
 from config.errors import Refused
 
 
@@ -17,6 +17,9 @@ from config.errors import Refused
         ("ann+lists@example.org", "ann+lists@example.org"),
         ("ann@Bücher.example", "ann@xn--bcher-kva.example"),
         ("ann@xn--bcher-kva.example", "ann@xn--bcher-kva.example"),
+        ("info@straße.example", "info@xn--strae-oqa.example"),
+        ("info@STRAẞE.example", "info@xn--strae-oqa.example"),
+        ("info@strasse.example", "info@strasse.example"),
     ],
 )
 def test_the_key_ignores_case_and_the_script_of_the_domain_and_nothing_else(typed, key):
@@ -63,6 +66,19 @@ def test_letters_that_look_like_others_are_refused(typed):
     assert caught.value.code == "address-confusable"
 
 
+@pytest.mark.parametrize("typed", ["straße@example.org", "STRAẞE@example.org"])
+def test_a_sharp_s_before_the_sign_is_refused_with_the_true_reason(typed):
+    with pytest.raises(Refused) as caught:
+        read_address(typed)
+    assert caught.value.code == "address-invalid"
+    assert caught.value.message.endswith("holds “ß”, which no mail address can have before the @.")
+
+
+def test_a_mail_goes_to_the_domain_that_was_typed():
+    assert to_mail("Info@Straße.example") == "Info@xn--strae-oqa.example"
+    assert to_mail("Info@Example.org") == "Info@Example.org"
+
+
 @given(st.text(max_size=40))
 def test_every_text_is_an_address_with_a_stable_key_or_refused(text):
     try:
@@ -74,7 +90,10 @@ def test_every_text_is_an_address_with_a_stable_key_or_refused(text):
     assert address == text.strip()
 
 
-@pytest.mark.parametrize(("typed", "domain"), [("Example.ORG", "example.org"), ("@example.org.", "example.org")])
+@pytest.mark.parametrize(
+    ("typed", "domain"),
+    [("Example.ORG", "example.org"), ("@example.org.", "example.org"), ("straße.de", "xn--strae-oqa.de")],
+)
 def test_a_domain_is_read_with_or_without_its_sign(typed, domain):
     assert read_domain(typed) == domain
 

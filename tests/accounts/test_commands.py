@@ -83,6 +83,10 @@ def test_apps_above_can_prepare_a_new_tenant_and_their_error_undoes_it(db, run):
         (("Bad Slug!", "Name"), "slug"),
         (("x" * 41, "Name"), "40"),
         (("fine", ""), "name"),
+        (("fine", "  "), "name"),
+        (("", "Name"), "slug"),
+        (("  ", "Name"), "slug"),
+        (("fine", "Name", "--time-zone", ""), "Europe/Berlin"),
         (("fine", "x" * 101), "100"),
         (("fine", "Name", "--time-zone", "Mars/Olympus"), "Europe/Berlin"),
     ],
@@ -189,6 +193,10 @@ def test_set_directory_changes_the_connection_of_that_name(acme, run, changeable
         (("--url", "ldap://127.0.0.1:1"), "Nothing was changed"),
         (("--ca-file", "/nowhere/ca.pem"), "PEM"),
         (("--user-filter", "(uid=*"), "filter"),
+        (("--name", " "), "--name: this is empty"),
+        (("--url", ""), "--url: this is empty"),
+        (("--base-dn", ""), "--base-dn: this is empty"),
+        (("--bind-dn", " "), "--bind-dn: this is empty"),
     ],
 )
 def test_set_directory_refuses_what_does_not_work_and_keeps_what_does(acme, run, changeable, tmp_path, change, told):
@@ -286,6 +294,12 @@ def test_bootstrap_touches_one_tenant(acme, globex, run, anna, charlie):
         (("acme", "--group", "Helpdesk"), "no group named"),
         (("acme", "--login", "dora.disabled"), "disabled"),
         (("nowhere", "--login", "alice"), "no organisation"),
+        (("", "--login", "alice"), "no organisation"),
+        (("acme", "--login", ""), "--login: this is empty"),
+        (("acme", "--login", "  "), "--login: this is empty"),
+        (("acme", "--login", "ACME\\"), "no person with the login"),
+        (("acme", "--group", ""), "--group: this is empty"),
+        (("acme", "--group", "\t"), "--group: this is empty"),
     ],
 )
 def test_bootstrap_refuses_with_what_is_wrong(acme, directory, run, words, told):
@@ -367,6 +381,14 @@ def test_end_sessions_ends_all(acme, globex, run, anna, gina, sign_in):
 def test_end_sessions_wants_to_know_whose(acme, run, anna, words):
     with pytest.raises(CommandError, match="--all for everybody"):
         run("end_sessions", *words)
+
+
+@pytest.mark.parametrize("words", [("acme", "--login", ""), ("acme", "--login", " "), ("", "--all")])
+def test_an_empty_name_ends_nobodys_session(acme, run, anna, sign_in, words):
+    browser = sign_in(anna)
+    with pytest.raises(CommandError, match="this is empty"):
+        run("end_sessions", *words)
+    assert is_signed_in(browser, acme)
 
 
 def test_unlock_lets_a_person_in_again(acme, run, anna, browse):

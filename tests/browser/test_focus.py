@@ -106,7 +106,7 @@ def test_the_focus_finds_its_row_again_when_the_list_was_read_anew_behind_the_wi
     expect(page.get_by_role("dialog")).to_be_visible()
     with page.expect_response(re.compile("/users/")):
         page.evaluate("htmx.trigger(document.body, 'license-members-changed')")
-    expect(page.locator("#announce")).to_have_text("4 members")
+    expect(page.locator("#announce")).to_have_text("4 members and invitations")
     page.keyboard.press("Escape")
     expect(page.get_by_role("link", name="Edit frank@acme.test")).to_be_focused()
 

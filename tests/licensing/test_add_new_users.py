@@ -16,7 +16,9 @@ from licensing.actions.blocks import block_addresses
 from licensing.actions.groups import ask_domain
 from licensing.actions.invitations import VALID
 from licensing.models import LicenseGroupMember
+from licensing.tasks import send_mails
 from tests.licensing import people
+from tests.licensing.mailserver import mail_server
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -235,10 +237,40 @@ def test_a_verified_person_of_the_groups_domain_is_in_at_once(acme, group, add, 
     with acme.context():
         ask_domain(tenant_id=acme.pk, group_id=group.pk, domain="acme.test", address=None, by=by)
     answer = add("ida@acme.test\nnobody@acme.test", htmx=True)
-    assert "1 person of your domain joined at once." in answer["HX-Trigger"]
+    assert "1 invitation is on its way. 1 person of your domain joined at once, without a mail." in answer["HX-Trigger"]
     row = people.row_of(acme, group, "ida@acme.test")
     assert (row.status, row.first_name, row.is_user) == ("active", "Ida", True)
     assert list(pending(acme, group)) == ["nobody@acme.test"]
+
+
+@pytest.mark.spec("LG-76")
+def test_where_everybody_joins_at_once_no_mail_is_spoken_of(acme, group, add, by):
+    for name in ("Ida Ilg", "Jan Jost"):
+        people.person(acme, name)
+    with acme.context():
+        ask_domain(tenant_id=acme.pk, group_id=group.pk, domain="acme.test", address=None, by=by)
+    answer = add("ida@acme.test", ["admin"], htmx=True)
+    assert '"text": "1 person of your domain joined at once, without a mail."' in answer["HX-Trigger"]
+    row = people.row_of(acme, group, "ida@acme.test")
+    assert (row.status, row.is_user, row.is_admin, row.mail_state) == ("active", False, True, "")
+
+
+@pytest.mark.spec("LG-50", "LG-126")
+def test_a_domain_with_a_sharp_s_is_its_own_and_a_mailbox_with_one_is_told_why_not(acme, group, add, settings):
+    assert add("info@straße.de\ninfo@strasse.de").status_code == 303
+    with acme.context():
+        keys = LicenseGroupMember.objects.filter(status="pending").values_list("address", "address_key")
+        assert dict(keys) == {
+            "info@straße.de": "info@xn--strae-oqa.de",
+            "info@strasse.de": "info@strasse.de",
+        }
+    with mail_server(settings) as server:
+        assert send_mails(str(acme.pk)) == 2
+    assert sorted(to for (to,), _message in server.taken) == ["info@strasse.de", "info@xn--strae-oqa.de"]
+    answer = add("straße@acme.test")
+    assert answer.status_code == 422
+    told = "straße@acme.test holds “ß”, which no mail address can have before the @."
+    assert problems(answer)["straße@acme.test"].endswith(told)
 
 
 # --- a file of addresses ----------------------------------------------------------------------------------------------

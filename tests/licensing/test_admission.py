@@ -15,12 +15,12 @@ from licensing.actions.admission import (
     accept,
     auto_assign,
     place_of,
-    waiting_for_seats,
 )
 from licensing.actions.blocks import block_addresses
 from licensing.actions.groups import ask_domain, change_settings
 from licensing.actions.invitations import invite, note_seat_wanted
 from licensing.models import LicencePlace, LicenseGroupMember, LicenseRoleBlock, MemberStatus
+from licensing.usage import waiting_for_seats
 from tests import factories
 from tests.licensing import people
 
@@ -184,8 +184,8 @@ def test_a_user_of_another_group_leaves_that_role_after_a_tick(acme, globex, ann
 
 
 def test_an_invitation_under_a_second_address_adds_its_roles_to_the_membership(acme, group, frank, by):
-    mine = people.join(acme, group, frank, is_user=False, is_admin=True, address="f@else.test")
     row = invited(acme, group, "frank@acme.test", by=by)
+    mine = people.join(acme, group, frank, is_user=False, is_admin=True, address="f@else.test")
     take(acme, row, frank)
     assert people.fresh(acme, row).end_reason == "accepted"
     mine = people.fresh(acme, mine)

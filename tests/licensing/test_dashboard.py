@@ -71,6 +71,18 @@ def test_the_page_shows_plan_gauge_and_figures_of_each_day_in_a_table(acme, grou
     assert 'class="ahead"' not in page
 
 
+def test_on_the_first_day_a_sentence_stands_instead_of_a_chart_and_words_are_of_one(acme, anna, sign_in):
+    single = people.license_group(acme, anna, seats=1, name="Single")
+    page = dashboard(acme, single, anna, sign_in)
+    assert "0 of 1 licences are in use. From tomorrow on a line shows how that goes" in page
+    assert "over the last" not in page
+    assert 'class="usage-plot"' not in page
+    assert "A forecast appears once there are 14 days of figures; there is 1." in page
+    assert '<text class="sub" x="21" y="27">licence</text>' in page
+    people.seat_history(acme, single, [0])
+    assert "Licences in use over the last 2 days" in dashboard(acme, single, anna, sign_in)
+
+
 def test_the_forecast_names_its_day_and_its_range(acme, anna, frank, sign_in):
     group = people.license_group(acme, anna, seats=60, name="Large")
     people.seat_history(acme, group, [10 + number for number in range(29)])

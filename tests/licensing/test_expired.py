@@ -95,9 +95,15 @@ def test_places_blocks_and_roles_are_kept(acme, expired, user, frank, sign_in):
     assert "<dd>User</dd>" in page
 
 
-def test_one_can_leave_a_group_whose_licence_has_ended(acme, expired, user, frank, sign_in):
-    sign_in(frank).post(acme.url(f"licensing/mine/{expired.pk}/leave/"), {"confirmed": "yes"})
-    assert people.fresh(acme, user).status == MemberStatus.ENDED
+@pytest.mark.spec("LG-28")
+def test_nobody_leaves_a_group_whose_licence_has_ended(acme, expired, user, frank, sign_in):
+    browser, leave = sign_in(frank), acme.url(f"licensing/mine/{expired.pk}/leave/")
+    assert leave not in browser.get(acme.url("licensing/mine/")).text
+    for answer in (browser.get(leave), browser.post(leave, {"confirmed": "yes"})):
+        assert answer.status_code == 422
+        assert "has expired. Nothing can be changed until it is renewed." in answer.text
+    assert people.fresh(acme, user).status == MemberStatus.ACTIVE
+    assert _refusals(acme) == 2
 
 
 def test_the_list_of_groups_stays_open_and_other_groups_work(acme, expired, anna, sign_in):

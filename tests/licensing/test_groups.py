@@ -1,12 +1,17 @@
 """Settings, domains and what the operator alone does."""
 
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import PermissionDenied
+from publicsuffixlist import PublicSuffixList
 
 from config.errors import Conflict, Refused
+from licensing import public_domains
 from licensing.actions.groups import ask_domain, change_settings, confirm_domain, drop_domain
 from licensing.actions.operator import change_purchase, create_group, transfer_ownership
 from licensing.models import GroupDomain, LicenseGroup
+from licensing.public_domains import is_provider
 from tests import factories
 from tests.licensing import people
 
@@ -81,9 +86,32 @@ def test_the_own_domain_is_valid_at_once_and_another_by_a_link_into_it(acme, gro
 
 
 @pytest.mark.spec("LG-161")
-@pytest.mark.parametrize("name", ["gmail.com", "web.de"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gmail.com",
+        "web.de",
+        "ymail.com",
+        "yahoo.it",
+        "hotmail.es",
+        "gmx.fr",
+        "laposte.net",
+        "arcor.de",
+        "mail.gmail.com",
+    ],
+)
 def test_domains_open_to_everybody_are_refused(acme, group, by, name):
     assert code_of(lambda: domain(acme, group, name, f"me@{name}", by=by)) == "public-domain"
+
+
+@pytest.mark.spec("LG-161")
+def test_the_list_of_mail_providers_is_sorted_and_holds_registrable_domains_only():
+    text = Path(public_domains.__file__).with_name("public_domains.txt").read_text(encoding="ascii")
+    names = [line for line in text.splitlines() if not line.startswith("#")]
+    assert names == sorted(set(names))
+    assert len(names) > 1000
+    assert [name for name in names if PublicSuffixList().privatesuffix(name) != name] == []
+    assert not any(map(is_provider, ["acme.test", "siemens.com", "ethz.ch", "mygmail.com", "gmail.com.acme.test"]))
 
 
 @pytest.mark.spec("LG-161")

@@ -103,11 +103,11 @@ def test_the_expiry_is_written_as_the_pages_write_it_in_the_organisations_zone(
     for (to,), message in server.taken:
         bodies[to] = [message.get_body([kind]).get_content() for kind in ("plain", "html")]
     for body in bodies["ida@acme.test"]:
-        assert "Valid until: 3 Jan 2099, 00:30:00 CET (23:30 UTC)" in body
+        assert "Valid until: 3 Jan 2099, 00:30:00 CET (2 Jan 2099, 23:30 UTC)" in body
     for body in bodies["ida@globex.test"]:
-        assert "Valid until: 3 Jan 2099, 07:30:00 +08 (23:30 UTC)" in body
+        assert "Valid until: 3 Jan 2099, 07:30:00 +08 (2 Jan 2099, 23:30 UTC)" in body
     (link,) = re.findall(r"https?://[^/]+(/\S+)", bodies["ida@acme.test"][0])
-    assert "3 Jan 2099, 00:30:00 CET (23:30 UTC)" in Client().get(link).text
+    assert "3 Jan 2099, 00:30:00 CET (2 Jan 2099, 23:30 UTC)" in Client().get(link).text
 
 
 def test_a_mail_speaks_the_language_that_the_account_has_chosen(acme, group, by, settings):

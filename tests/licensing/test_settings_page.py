@@ -144,6 +144,7 @@ def test_a_validated_domain_is_replaced_only_after_a_question(acme, group, anna,
     ("domain", "address", "words"),
     [
         ("gmail.com", "anna@gmail.com", "gmail.com is open to everybody."),
+        ("mail.gmail.com", "anna@mail.gmail.com", "mail.gmail.com is open to everybody."),
         ("co.uk", "anna@co.uk", "Anybody can have a domain under co.uk."),
         ("github.io", "anna@github.io", "Anybody can have a domain under github.io."),
         ("ANYTHING.ck", "anna@anything.ck", "Anybody can have a domain under anything.ck."),

@@ -175,8 +175,16 @@ def test_the_grid_grows_and_shrinks_only_where_no_tile_stands_outside(franks, pa
     refused = franks.post(f"/persona/{panel.pk}/", draft(panel, "grid", columns="3", rows="3"))
     assert refused.status_code == 422
     assert "2 tiles would stand outside the panel: Print my jobs, Favourites." in refused.text
+    assert "…" not in refused.text.partition("would stand outside")[2].partition(".")[0]
     for wrong in ({"columns": "9", "rows": "3"}, {"columns": "x", "rows": "3"}, {}):
         assert franks.post(f"/persona/{panel.pk}/", draft(panel, "grid", **wrong)).status_code == 400
+
+
+def test_of_many_tiles_outside_five_are_named_and_that_there_are_more(franks, panel):
+    tiles = [panels.tile(f"t{number}", "copy", 5 + number % 2, 1 + number // 2) for number in range(6)]
+    many = panels.layout(*tiles, columns=6, rows=3)
+    refused = franks.post(f"/persona/{panel.pk}/", draft(panel, "grid", layout=many, columns="4", rows="3"))
+    assert "6 tiles would stand outside the panel: Copy, Copy, Copy, Copy, Copy, …." in refused.text
 
 
 @pytest.mark.spec("LG-150", "LG-149")

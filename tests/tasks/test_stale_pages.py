@@ -96,7 +96,7 @@ def test_a_conflict_names_the_state_that_was_shown_the_state_now_and_who_changed
 )
 def test_the_question_before_an_undo_says_what_undoing_this_verb_does(acme, erin, page_of_erin, people, verb, sentence):
     old = timezone.now() - datetime.timedelta(days=40)
-    factories.backup(acme, people["user01"][1], factories.settings(theme="blue"), created_at=old)
+    factories.backup(acme, people["user01"][1], factories.settings(theme="blue"), created_at=old, origin="manual")
     with acme.context():
         task = actions.submit_task(
             tenant_id=acme.pk,

@@ -39,6 +39,15 @@ def test_the_full_time_is_local_with_its_zone_and_utc_behind():
         assert formats().clock(NOW) == "21 Nov 2026, 21:25:07 UTC"
 
 
+@pytest.mark.spec("LG-68")
+def test_where_it_is_another_day_in_utc_that_day_is_named_too():
+    late = datetime(2026, 11, 21, 23, 30, 7, tzinfo=UTC)
+    with timezone.override(ZoneInfo("Europe/Berlin")):
+        assert formats().clock(late) == "22 Nov 2026, 00:30:07 CET (21 Nov 2026, 23:30 UTC)"
+    with timezone.override(ZoneInfo("America/New_York")):
+        assert formats().clock(late + timedelta(hours=1)) == "21 Nov 2026, 19:30:07 EST (22 Nov 2026, 00:30 UTC)"
+
+
 def test_time_elements_are_machine_readable_and_none_is_a_dash():
     with timezone.override(UTC):
         html = formats().time(NOW, NOW)

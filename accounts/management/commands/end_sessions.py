@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.actions import end_sessions, end_sessions_of_tenant
-from accounts.management.words import SERVER, find_member, find_tenant
+from accounts.management.words import SERVER, find_member, find_tenant, refuse_blanks
 from accounts.models import Session, Tenant
 from config.tenancy import tenant_context
 
@@ -18,6 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *, tenant, login, **options):
         everybody = options["all"]
+        refuse_blanks(**{"tenant": tenant, "--login": login})  # an empty name must not mean everybody
         if bool(tenant) == everybody or (login and everybody):
             raise CommandError("Name an organisation (with --login for one person), or --all for everybody.")
         if everybody:

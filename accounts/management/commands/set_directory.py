@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.actions import set_directory
 from accounts.directory import AD, OPENLDAP, Directory, DirectoryConfig, DirectoryUnavailable
-from accounts.management.words import SERVER, find_tenant, read_secret
+from accounts.management.words import SERVER, find_tenant, read_secret, refuse_blanks
 from config.tenancy import tenant_context
 
 
@@ -33,6 +33,8 @@ class Command(BaseCommand):
 
     def handle(self, *, tenant, name, password_file, no_check, **options):
         tenant = find_tenant(tenant)
+        needed = {"--url": options["url"], "--base-dn": options["base_dn"], "--bind-dn": options["bind_dn"]}
+        refuse_blanks(**{"--name": name, **needed})
         password = read_secret(password_file, "Password of the bind account")
         names = ("kind", "url", "base_dn", "bind_dn", "ca_file", "domain")
         names += ("user_filter", "group_filter", "disabled_filter", "follow_member_of")

@@ -18,6 +18,7 @@ from personalization.actions.tasks.steering import (
     LONGEST_DEFERRAL,
     QUEUE_LOCK,
     cancel_task,
+    check_cancel,
     counters,
     defer_task,
     pause_task,
@@ -27,7 +28,7 @@ from personalization.actions.tasks.steering import (
     start_now,
     tell,
 )
-from personalization.actions.tasks.submission import may_undo, submit_task, undo_task
+from personalization.actions.tasks.submission import check_undo, may_undo, submit_task, undo_of, undo_task
 
 __all__ = [
     "EARLIEST",
@@ -39,6 +40,8 @@ __all__ = [
     "Targets",
     "Touched",
     "cancel_task",
+    "check_cancel",
+    "check_undo",
     "counters",
     "defer_task",
     "may_undo",
@@ -51,5 +54,6 @@ __all__ = [
     "start_now",
     "submit_task",
     "tell",
+    "undo_of",
     "undo_task",
 ]

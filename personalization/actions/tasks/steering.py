@@ -13,6 +13,7 @@ from audit.models import Event, Outcome
 from audit.texts import description
 from config.errors import Conflict, Refused
 from config.names import check_name
+from personalization.access import may_steer
 from personalization.bell import ring_on_commit
 from personalization.clock import when
 from personalization.models import FINAL_STATES, ItemState, Task, TaskItem, TaskState
@@ -59,10 +60,8 @@ def locked(task, by, *, version=None, between_batches=False):
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_advisory_xact_lock({QUEUE_LOCK})", [str(task.tenant_id)])
     row = Task.objects.select_for_update(no_key=True).get(tenant_id=task.tenant_id, pk=task.pk)
-    if not by.rights.is_primary:
-        own = row.creator_id == by.id and set(row.scope_groups) <= {str(pk) for pk in by.rights.admin_groups}
-        if not own or not by.rights.may("tasks.change"):
-            raise PermissionDenied("tasks.change_any")
+    if not may_steer(by.rights, row, by.id):
+        raise PermissionDenied("tasks.change_any")
     if version is not None and row.version != version:
         raise Conflict(
             _("The task was changed after this page was opened."),
@@ -119,11 +118,16 @@ def resume_task(*, task, version=None, by):
     return row
 
 
+def check_cancel(task):
+    """Raise Conflict where a task has ended already."""
+    _expect(task, UNFINISHED)
+
+
 @transaction.atomic
 def cancel_task(*, task, version=None, by):
     """End a task for good: finished users stay as they are, the others are left alone (AC-TSK-5, AC-MCS-4)."""
     row = locked(task, by, version=version, between_batches=True)
-    _expect(row, UNFINISHED)
+    check_cancel(row)
     now = timezone.now()
     pending = TaskItem.objects.filter(tenant_id=row.tenant_id, task_id=row.pk, state=ItemState.PENDING)
     left = pending.update(state=ItemState.CANCELED, retry_after=None, ended_at=now)
@@ -140,7 +144,8 @@ def start_now(*, task, version=None, by):
     _expect(row, (TaskState.WAITING,))
     before = row.run_after
     _save(row, state=TaskState.RUNNABLE, run_after=timezone.now())
-    tell("task.deferral-changed", row, by, before=before.isoformat(timespec="seconds"), after=_("now"))
+    after = row.run_after.isoformat(timespec="seconds")
+    tell("task.deferral-changed", row, by, before=before.isoformat(timespec="seconds"), after=after)
     ring_on_commit(row.tenant_id)
     return row
 

@@ -8,7 +8,16 @@ from config.errors import Conflict, Refused
 from personalization.actions.tasks.plan import TARGETS, TYPED_ABOVE, check, target_parameters
 from personalization.actions.tasks.steering import LONGEST_DEFERRAL, checked_name, has_ended, locked, tell
 from personalization.bell import ring_on_commit
-from personalization.models import PersonalizationGroup, ReportedGroup, Task, TaskOperation, TaskState, Verb
+from personalization.models import (
+    PersonalizationGroup,
+    ReportedGroup,
+    SettingsGroup,
+    Task,
+    TaskOperation,
+    TaskState,
+    Verb,
+)
+from personalization.wording import operation_label
 
 _INSERT_ITEMS = """
     INSERT INTO personalization_taskitem
@@ -69,7 +78,7 @@ def submit_task(*, tenant_id, name, operations, targets, run_after=None, expecte
         "task.submitted",
         task,
         by,
-        operations=[str(Verb(operation.verb).label) for operation in operations],
+        operations=_told(tenant_id, operations),
         selected=task.selected,
         run_after=task.run_after.isoformat(timespec="seconds"),
         **task.scope,
@@ -121,6 +130,17 @@ def _count(task):
     task.save(update_fields=["selected", "scope_groups"])
 
 
+def _told(tenant_id, operations):
+    """Return the operations as an event's label, with the names of their settings groups."""
+    chosen = {pk for operation in operations for pk in operation.settings_groups}
+    groups = SettingsGroup.objects.filter(tenant_id=tenant_id, pk__in=chosen).order_by("name_key")
+    names = list(groups.values_list("pk", "name"))
+    return [
+        operation_label(operation, [name for pk, name in names if pk in operation.settings_groups])
+        for operation in operations
+    ]
+
+
 def _described(tenant_id, targets):
     def names(model, ids):
         rows = model.objects.filter(tenant_id=tenant_id, pk__in=ids).order_by("name_key")
@@ -133,12 +153,31 @@ def _described(tenant_id, targets):
     }
 
 
-def may_undo(task):
-    """Say whether Undo is offered: an ended task that changed something and that no other task undoes."""
-    if not has_ended(task) or task.undo_of_id or not task.changed:
-        return False
+def undo_of(task):
+    """Return the task that undoes this one or is about to, or None."""
     undone = Task.objects.filter(tenant_id=task.tenant_id, undo_of_id=task.pk).exclude(state=TaskState.CANCELED)
-    return not undone.exists()
+    return undone.first()
+
+
+def check_undo(task):
+    """Raise Conflict unless the task has ended, changed something, and no other task undoes it."""
+    if task.undo_of_id:
+        raise Conflict(_("An undo cannot be undone. Submit a new task instead."), code="not-undoable")
+    if not has_ended(task):
+        raise Conflict(_("Only a task that has ended can be undone."), code="not-undoable")
+    if not task.changed:
+        raise Conflict(_("This task has changed nothing: there is nothing to undo."), code="not-undoable")
+    if undo := undo_of(task):
+        raise Conflict(_("Task #%(number)s undoes this task already.") % {"number": undo.number}, code="not-undoable")
+
+
+def may_undo(task):
+    """Say whether Undo is offered (see `check_undo`)."""
+    try:
+        check_undo(task)
+    except Conflict:
+        return False
+    return True
 
 
 @transaction.atomic
@@ -148,8 +187,7 @@ def undo_task(*, task, version=None, by):
     Whom it skips shows in the items of that task, once it has run.
     """
     row = locked(task, by, version=version)
-    if not may_undo(row):
-        raise Conflict(_("This task cannot be undone, or is being undone already."), code="not-undoable")
+    check_undo(row)
     name = _("Undo #%(number)s: %(name)s") % {"number": row.number, "name": row.name}
     undo = _new_task(row.tenant_id, name[:100].strip(), by, scope=row.scope, undo_of=row.pk)
     TaskOperation.objects.create(tenant_id=row.tenant_id, task=undo, position=0, verb=Verb.UNDO)
@@ -164,6 +202,7 @@ def undo_task(*, task, version=None, by):
             [undo.pk, row.tenant_id, row.pk],
         )
     _count(undo)
-    tell("task.submitted", undo, by, operations=[str(Verb.UNDO.label)], selected=undo.selected, undo_of=row.number)
+    told = [{"verb": str(Verb.UNDO), "undo_of": row.number}]
+    tell("task.submitted", undo, by, operations=told, selected=undo.selected, undo_of=row.number)
     ring_on_commit(row.tenant_id)
     return undo

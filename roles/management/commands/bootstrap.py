@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.actions import activate, unlock
 from accounts.connections import active_connections, directory_of
 from accounts.directory import DirectoryUnavailable, Person
-from accounts.management.words import SERVER, find_members, find_tenant, told
+from accounts.management.words import SERVER, find_members, find_tenant, refuse_blanks, told
 from accounts.models import Source, UserGroup
 from accounts.people import find_or_create_member
 from config.errors import Refused
@@ -26,6 +26,7 @@ class Command(BaseCommand):
         subject.add_argument("--group", help="a group of the directory or of Roamkeep")
 
     def handle(self, *, tenant, login, group, **options):
+        refuse_blanks(**{"--login": login, "--group": group})
         tenant = find_tenant(tenant)
         entry = None if self._is_known(tenant, login, group) else self._ask_directories(tenant, login, group)
         try:
