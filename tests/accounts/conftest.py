@@ -5,16 +5,17 @@ from dataclasses import replace
 
 import ldap  # noqa: TID251 - an independent client changes what the product reads
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from accounts.connections import config_of
 from accounts.directory import OPENLDAP, Directory, DirectoryConfig, forget_breakers
-from accounts.models import DirectoryConnection
+from accounts.models import DirectoryConnection, GroupMembership, Membership
 from accounts.secrets import seal
 from audit.models import Event
-from launcher.demo_people import GLOBEX
+from launcher.demo_people import DEMO_PASSWORD, GLOBEX
 from launcher.folders import TOOLS
 from launcher.openldap import OpenLdap
 from launcher.service import running
@@ -22,6 +23,7 @@ from tests import factories
 from tests.directories import ORGANISATION
 
 PASSWORD = "correct horse battery"  # noqa: S105
+LONG = "a long enough password"
 OFFICE, HOME, FAR = "198.51.100.7", "203.0.113.20", "192.0.2.99"
 
 
@@ -89,6 +91,25 @@ def at_once(count, work):
     for thread in threads:
         thread.join(30)
     return results
+
+
+@pytest.fixture
+def run(capsys):
+    """Return a function: run a command and give back what it printed."""
+
+    def call(*words):
+        call_command(*words)
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def password_file(tmp_path):
+    """The name of a file that holds a good password."""
+    path = tmp_path / "password"
+    path.write_text(f"{LONG}\n")
+    return str(path)
 
 
 # --- a real directory whose content tests may change ----------------------------------------------------------------
@@ -204,3 +225,24 @@ def edit(changeable):
     for step in reversed(undo):
         step()
     raw.unbind_s()
+
+
+BOBS_GROUPS = ["All Employees", "Helpdesk All", "Helpdesk Finance", "IT Everyone", "Roamkeep Support Desk"]
+
+
+def enter(browser, world, login, password=DEMO_PASSWORD):
+    """Sign a person of the directory in and return the answer."""
+    return sign_in_as(browser, world, login, password)
+
+
+def membership_of(world, login):
+    """Return the Membership with this login, its account with it."""
+    with world.context():
+        return Membership.objects.select_related("user").get(tenant=world.tenant, login=login)
+
+
+def groups_of(world, login):
+    """Return the names of the groups of a person, sorted."""
+    with world.context():
+        rows = GroupMembership.objects.filter(tenant=world.tenant, user__memberships__login=login)
+        return sorted(rows.values_list("group__name", flat=True))

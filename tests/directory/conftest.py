@@ -2,6 +2,8 @@
 
 import pytest
 
+from accounts.directory import CredentialsRefused, Directory
+
 
 @pytest.fixture(
     params=[
@@ -12,3 +14,18 @@ import pytest
 def config(request):
     """The connection to OpenLDAP, then to Active Directory."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def directory(config):
+    return Directory(config)
+
+
+def names(entries):
+    return [entry.name for entry in entries]
+
+
+def refusal(directory, login, password):
+    with pytest.raises(CredentialsRefused) as refused:
+        directory.authenticate(login=login, password=password)
+    return refused.value.reason

@@ -159,3 +159,15 @@ def events(world, verb):
 def settings_groups(world):
     with world.context():
         return list(SettingsGroup.objects.filter(tenant_id=world.pk).order_by("name_key"))
+
+
+def outcomes(world, task):
+    return [item.outcome for item in items(world, task)]
+
+
+LAST_VERSION = 2**63 - 1  # one more does not fit: the change of this profile fails, in the database itself
+
+
+def break_user(world, user):
+    with world.context():
+        SettingsProfile.objects.filter(managed_user_id=user).update(version=LAST_VERSION)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from licensing.actions.invitations import invite
 from tests import factories
 from tests.licensing import cast, people
 
@@ -46,3 +47,21 @@ def desk(group, anna, sign_in):
 def pending(acme, group, by):
     """An invitation as User that nobody has accepted."""
     return people.invited(acme, group, "ines@acme.test", by=by)
+
+
+@pytest.fixture
+def invited(acme, group, by):
+    """Return a function: the pending row of an address."""
+
+    def make(address="ida@acme.test", *, world=acme, of=group, who=by, **roles):
+        with world.context():
+            roles = {"is_user": True, "is_admin": False} | roles
+            invite(tenant_id=world.pk, group_id=of.pk, addresses=[(address, address)], by=who, **roles)
+        return people.row_of(world, of, address)
+
+    return make
+
+
+@pytest.fixture
+def ida(acme):
+    return people.person(acme, "Ida Ilg")

@@ -4,7 +4,9 @@ import json
 
 from django.test import Client
 
+from audit.models import Event
 from config.identifiers import uuid7
+from licensing.actions.blocks import block_addresses
 from licensing.actions.devices import add_device
 from licensing.models import Device
 from tests.licensing import people
@@ -78,3 +80,14 @@ def refusal(answer):
     found = answer.json()
     assert found["message"].endswith("."), found
     return answer.status_code, found["error"]
+
+
+def events(world, verb=None):
+    with world.context():
+        rows = Event.objects.order_by("at", "id")
+        return list(rows.filter(verb=verb) if verb else rows)
+
+
+def block(world, group, address, by):
+    with world.context():
+        block_addresses(tenant_id=world.pk, group_id=group.pk, addresses=[(address, address)], by=by)

@@ -35,3 +35,8 @@ def primary(alice, sign_in):
 def dora(acme):
     """A local person without an entry."""
     return factories.member(acme, "Dora Dahl", "dora")
+
+
+@pytest.fixture
+def by(alice):
+    return factories.actor(alice)

@@ -15,7 +15,7 @@ from personalization.formats.templates import read_template
 from personalization.models import Backup, SettingsGroup, SettingsProfile
 from personalization.templates import from_json, groups_of, to_json
 from tests import factories
-from tests.formats.test_templates import EDITOR, single, xml
+from tests.formats.template_texts import EDITOR, single, xml
 from tests.store.conftest import sz
 
 pytestmark = pytest.mark.django_db
