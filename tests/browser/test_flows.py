@@ -192,7 +192,7 @@ def test_pages_that_refuse_are_clean_for_axe_and_fit_the_window(opened, console,
     page = opened("alice", f"tasks/{task.pk}/")
     with acme.context():
         Task.objects.filter(pk=task.pk).update(version=7)
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
     found += look(409, "Not done")
     page.context.clear_cookies()
     page.goto(root + "nothing/")

@@ -93,7 +93,7 @@ def test_tiles_are_added_moved_sized_and_removed_by_keys_alone(erins, panel):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Shift+ArrowRight")
     said(page, "“Copy” is now 2 wide and 1 high.")
-    assert page.evaluate("document.activeElement.id") == "tile-t1"
+    expect(page.locator("#tile-t1")).to_be_focused()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("alert")).to_have_text("“Copy” would stand outside the panel.")
     reach(page, page.locator("#tile-t2"), "Shift+Tab")
