@@ -18,8 +18,8 @@ class Refusal:
 
     A page sets what it is about: `about` holds further columns of Event. Where the address names no organisation, or who
     acts is no member of it, the page says both; `is_operators` for pages that see every organisation. A refusal that is
-    raised through is noted here by itself; one that a form shows is noted by the view that catches it. What is wrong with
-    the fields alone, before any action was asked, is none.
+    raised through is noted here by itself; the view that catches one shows it in its form (`show`), or notes it. What is
+    wrong with the fields alone, before any action was asked, is none.
     """
 
     reason: str = ""
@@ -31,6 +31,11 @@ class Refusal:
     def note(self, reason: str) -> None:
         """Keep why the request is refused: the stable word of a Refused, or a permission. The last one counts."""
         self.reason = reason[:200]
+
+    def show(self, error, form) -> None:
+        """Show a Refused in a form, and keep it."""
+        self.note(error.code)
+        form.refuse(error)
 
 
 class RefusalMiddleware:

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.submissions import OnceForm
 from config.names import visible
+from config.ui.forms import RefusableForm
 from licensing.forms import SEARCH
 
 
@@ -14,7 +15,7 @@ class DeviceFilterForm(forms.Form):
     q = forms.CharField(label=_("Name"), required=False, max_length=100, widget=SEARCH)
 
 
-class DeviceForm(OnceForm):
+class DeviceForm(RefusableForm, OnceForm):
     """A new device; `submission` becomes its id, so that sending the form twice makes one."""
 
     name = forms.CharField(
@@ -24,7 +25,3 @@ class DeviceForm(OnceForm):
         validators=[visible],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-
-    def refuse(self, error):
-        """Show a refusal of the action beside its field, or above the form."""
-        self.add_error(error.field if error.field in self.fields else None, error.message)

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from config.ui.forms import RefusableForm
 from licensing.models import ADMIN_ROLE, USER_ROLE
 
 SEARCH = forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"})
@@ -43,7 +44,7 @@ class RoleSelect(forms.RadioSelect):
         return option
 
 
-class RolesForm(forms.Form):
+class RolesForm(RefusableForm):
     """One role set for `total` members, of whom `users` and `admins` hold the roles (LG-77 to LG-85).
 
     Each role has an explicit value; "mixed" is offered while some but not all hold it, and cannot be saved. With the
@@ -93,10 +94,6 @@ class RolesForm(forms.Form):
         if value == MIXED:
             raise forms.ValidationError(self.fields[name].error_messages["mixed"], code="mixed")
         return value == YES
-
-    def refuse(self, error):
-        """Show a refusal of the action beside its field, or above the form."""
-        self.add_error(error.field if error.field in self.fields else None, error.message)
 
 
 def _state(holders, total):

@@ -5,15 +5,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import LONGEST
 from config.names import visible
+from config.ui.forms import RefusableForm
 from licensing.models import Billing, LicenseGroup
-
-
-class RefusableForm(forms.Form):
-    """A form that shows what an action refused beside its field, or above everything."""
-
-    def refuse(self, error):
-        """Show a Refused of the action."""
-        self.add_error(error.field if error.field in self.fields else None, error.message)
 
 
 class GroupSettingsForm(RefusableForm):

@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.submissions import OnceForm
 from config.errors import Refused
 from config.names import visible
+from config.ui.forms import RefusableForm
 from licensing.actions.invitations import MOST_ADDRESSES
 from licensing.forms import split_addresses
 from licensing.models import ADMIN_ROLE, USER_ROLE
@@ -73,7 +74,7 @@ class WordsField(forms.CharField):
         return super().to_python((value or "").replace("\r\n", "\n"))
 
 
-class InviteForm(OnceForm):
+class InviteForm(RefusableForm, OnceForm):
     """Whom to invite, as what, with which own words (LG-50 to LG-55). Cleaned `pairs`: (address, key), each key once.
 
     `problems` holds {address: sentence} for the page. Until `offers_again` is called, `again` is not part of the form.
@@ -151,7 +152,7 @@ class InviteForm(OnceForm):
     def refuse(self, error):
         """Show a refusal of the action beside its field, or above the form."""
         self.problems |= error.problems
-        self.add_error(error.field if error.field in self.fields else None, error.message)
+        super().refuse(error)
 
     def offer_again(self, rows):
         """Tell which invitations are still open, and offer to send them again (LG-65)."""

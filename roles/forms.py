@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.submissions import OnceForm
+from config.ui.forms import RefusableForm
 from roles.catalogue import PERMISSION_TEXTS, ROLE_TEXTS, Role
 
 
@@ -15,7 +16,7 @@ def _role_choices():
         yield role.value, format_html("<span><strong>{}</strong><small>{}</small></span>", role.label, ROLE_TEXTS[role])
 
 
-class EntryForm(forms.Form):
+class EntryForm(RefusableForm):
     """Role and groups of an entry. `scopes` are the personalization groups to choose from."""
 
     role = forms.ChoiceField(
@@ -46,10 +47,6 @@ class EntryForm(forms.Form):
             self.errors.pop("groups", None)
             cleaned["groups"] = []
         return cleaned
-
-    def refuse(self, error):
-        """Show a refusal of the action beside its field, or above the form."""
-        self.add_error(error.field if error.field in self.fields else None, error.message)
 
 
 class AddForm(OnceForm, EntryForm):

@@ -47,8 +47,7 @@ def block_add(request, group):
         except Refused as error:
             if error.status != 422:
                 raise
-            request.refusal.note(error.code)
-            form.refuse(error)
+            request.refusal.show(error, form)
     context = {"group": group, "form": form, "back": _list_url(request, group)}
     return dialog(request, "licensing/block_add.html", context, status=422 if form.errors else 200)
 

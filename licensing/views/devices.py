@@ -62,8 +62,7 @@ def device_add(request, group):
         except Refused as error:
             if error.code == "submission-reused":
                 raise
-            request.refusal.note(error.code)
-            form.refuse(error)
+            request.refusal.show(error, form)
             status = error.status
         else:
             return _show_key(request, group, device, key)

@@ -56,8 +56,7 @@ def _invite(request, group, form):
     except Refused as error:
         if error.status != 422:
             raise
-        form.refuse(error)
-        request.refusal.note(error.code)
+        request.refusal.show(error, form)
         open_ones = still_open(group, [key for _address, key in cleaned["pairs"]])
         if open_ones and not cleaned["again"]:
             form.offer_again(open_ones)

@@ -51,8 +51,7 @@ def _edit(request, group, chosen):
                 return ask_again(request, back=list_url(request, group), text=text, verb=_("Give up the role"))
             if error.status != 422:
                 raise
-            request.refusal.note(error.code)
-            form.refuse(error)
+            request.refusal.show(error, form)
         else:
             message = ngettext("%(count)s member was changed.", "%(count)s members were changed.", changed)
             return finish(request, group, message % {"count": formats().integer(changed)})

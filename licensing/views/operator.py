@@ -75,8 +75,7 @@ def group_add(request, slug):
         try:
             made = _create(request, tenant, dict(form.cleaned_data))
         except Refused as error:
-            request.refusal.note(error.code)
-            form.refuse(error)
+            request.refusal.show(error, form)
         else:
             message = _("%(group)s was created in %(tenant)s.") % {"group": made.name, "tenant": tenant.name}
             return done(request, _url(tenant.slug, made.pk), message=message)
@@ -116,8 +115,7 @@ def group(request, slug, pk):
         except Refused as error:
             if error.status != 422:
                 raise
-            request.refusal.note(error.code)
-            form.refuse(error)
+            request.refusal.show(error, form)
         else:
             return done(request, _url(slug, pk), message=_("The purchase was changed."))
     context = {
@@ -150,8 +148,7 @@ def transfer(request, slug, pk):
         except Refused as error:
             if error.status != 422:
                 raise
-            request.refusal.note(error.code)
-            form.refuse(error)
+            request.refusal.show(error, form)
         else:
             message = _("%(member)s owns %(group)s now.") % {
                 "member": form.cleaned_data["member"],

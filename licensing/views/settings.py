@@ -32,8 +32,7 @@ def settings(request, group):
         except Refused as error:
             if error.status != 422:
                 raise
-            request.refusal.note(error.code)
-            form.refuse(error)
+            request.refusal.show(error, form)
         else:
             return done(request, _url(request, group), message=_("The settings were saved."))
     return _page(request, group, form=form)
@@ -55,8 +54,7 @@ def domain_set(request, group):
                 tenant_id=request.tenant.pk, group_id=group.pk, domain=domain, address=address, by=request.actor
             )
         except Refused as error:
-            request.refusal.note(error.code)
-            form.refuse(error)
+            request.refusal.show(error, form)
             status = error.status
         else:
             return _asked(request, group, row)

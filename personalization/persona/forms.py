@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.submissions import OnceForm
 from config.names import visible
+from config.ui.forms import RefusableForm
 from personalization.persona.catalogue import COLOURS, ICONS, KINDS, PRESET_WORDS, PRESETS
 from personalization.persona.layout import MOST_BYTES, SCHEMA, LayoutInvalid, check
 
@@ -13,12 +14,6 @@ LONGEST_NAME = SCHEMA["$defs"]["name"]["maxLength"]
 LONGEST_LABEL = SCHEMA["$defs"]["tile"]["properties"]["label"]["maxLength"]
 _DEFS = SCHEMA["$defs"]
 TILE = "tile"  # prefix of a tile's fields in the form of the editor
-
-
-class _Refusable:
-    def refuse(self, error):
-        """Show a refusal of the action beside its field, or above the form."""
-        self.add_error(error.field if error.field in self.fields else None, error.message)
 
 
 def _plain(text):
@@ -33,7 +28,7 @@ def _name_field(**more):
     return forms.CharField(label=_("Name"), max_length=LONGEST_NAME, validators=[visible], **more)
 
 
-class PanelForm(_Refusable, OnceForm):
+class PanelForm(RefusableForm, OnceForm):
     """A new panel: its name, and what it begins with: "starter", "blank" or the id of an own panel."""
 
     name = _name_field()
@@ -49,7 +44,7 @@ class PanelForm(_Refusable, OnceForm):
         ]
 
 
-class ImportForm(_Refusable, OnceForm):
+class ImportForm(RefusableForm, OnceForm):
     """A panel from a file; the name is that in the file unless another one is typed."""
 
     file = forms.FileField(
@@ -61,7 +56,7 @@ class ImportForm(_Refusable, OnceForm):
     name = _name_field(required=False, help_text=_("Leave this empty to keep the name that is in the file."))
 
 
-class RenameForm(_Refusable, forms.Form):
+class RenameForm(RefusableForm):
     """Another name for a panel as the page showed it."""
 
     name = _name_field()

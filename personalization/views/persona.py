@@ -176,8 +176,7 @@ def _create(request, form, name, layout, *, imported=False):
                 by=request.by,
             )
     except Refused as error:
-        request.refusal.note(error.code)
-        form.refuse(error)
+        request.refusal.show(error, form)
         return None
     message = _("“%(panel)s” is there. Make it the active panel to see it at a device.") % {"panel": panel.name}
     return done(request, reverse("persona:panel", args=[panel.pk]), message=message)

@@ -65,3 +65,11 @@ def invited(acme, group, by):
 @pytest.fixture
 def ida(acme):
     return people.person(acme, "Ida Ilg")
+
+
+@pytest.fixture
+def bells(monkeypatch):
+    """The tenants whose mails were rung for; no broker is asked."""
+    rung = []
+    monkeypatch.setattr("licensing.views.invite.ring_mails_on_commit", rung.append)
+    return rung

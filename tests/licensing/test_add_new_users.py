@@ -20,15 +20,10 @@ from licensing.tasks import send_mails
 from tests.licensing import people
 from tests.licensing.mailserver import mail_server
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
-
-
-@pytest.fixture(autouse=True)
-def bells(monkeypatch):
-    """The tenants whose mails were rung for; no broker is asked."""
-    rung = []
-    monkeypatch.setattr("licensing.views.invite.ring_mails_on_commit", rung.append)
-    return rung
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["default", "operator"]),
+    pytest.mark.usefixtures("bells"),
+]
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 """One place as User for each person, also where two groups reach for the same person at the same moment (LG-17)."""
 
-import threading
-import time
 from functools import partial
 
 import pytest
-from django.db import connections, transaction
 
 from config.errors import Refused
 from licensing.actions.admission import accept, assign_at_device, auto_assign
@@ -17,8 +14,8 @@ from licensing.models import LicencePlace, LicenseGroupMember, LicenseRoleBlock
 from tests import factories
 from tests.licensing import people
 from tests.licensing.devices import device
+from tests.licensing.locks import while_held
 from tests.licensing.pages import at, shown_field
-from tests.licensing.test_races import waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -42,33 +39,9 @@ def ida(acme):
 def meet(world, jobs, *, first, then=None, is_lost=False):
     """Let jobs look, then wait for a place that this transaction holds; return what each returned or raised.
 
-    first: rows that get the role User here. then: rows that get it while the jobs wait. is_lost: what was held is undone.
+    first: the row that gets the role User here. then: one that gets it while the jobs wait. is_lost: all that is undone.
     """
-    outcomes = [None] * len(jobs)
-
-    def work(place, job):
-        try:
-            outcomes[place] = job()
-        except Exception as error:  # noqa: BLE001 - the test looks at what came
-            outcomes[place] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(jobs)]
-    with world.context():
-        _take(first)
-        for thread in threads:
-            thread.start()
-        until = time.monotonic() + 20
-        while waiting_for_locks() < len(jobs) and time.monotonic() < until:
-            time.sleep(0.02)
-        assert waiting_for_locks() == len(jobs)
-        if then:
-            _take(then)
-        transaction.set_rollback(is_lost)
-    for thread in threads:
-        thread.join(60)
-    return outcomes
+    return while_held(world, jobs, partial(_take, first), then=then and partial(_take, then), is_lost=is_lost)
 
 
 def _take(row):

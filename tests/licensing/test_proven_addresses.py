@@ -15,18 +15,13 @@ from tests import factories
 from tests.licensing import people
 from tests.licensing.pages import at, shown_field
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["default", "operator"]),
+    pytest.mark.usefixtures("bells"),
+]
 
 BLOCKED = "belongs to somebody on the list of Blocked User Roles: invite as Admin only, or remove the block."
 MEMBER = "belongs to a member who is listed under another address: edit the roles there."
-
-
-@pytest.fixture(autouse=True)
-def bells(monkeypatch):
-    """The tenants whose mails were rung for; no broker is asked."""
-    rung = []
-    monkeypatch.setattr("licensing.views.invite.ring_mails_on_commit", rung.append)
-    return rung
 
 
 @pytest.fixture

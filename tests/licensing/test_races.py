@@ -1,7 +1,6 @@
 """Thirty-two at once for the last seat, through every pair of ways to it: exactly one wins, every time (LG-144)."""
 
 import threading
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,6 +21,7 @@ from licensing.models import LicenseGroupMember, LicenseRoleBlock
 from tests import factories
 from tests.conftest import DEEP, as_owner
 from tests.licensing import people
+from tests.licensing.locks import while_held
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["default", "operator"]),
@@ -295,39 +295,6 @@ def test_two_who_change_the_same_member_are_told_apart(acme, group, user, by, at
     assert [error.code for error in outcomes if error] in (["stale"], ["member-gone"])
 
 
-def post_while_locked(world, group, posts):
-    """Let posts in threads all wait for the lock of the group, then go on; return their answers."""
-    answers = [None] * len(posts)
-
-    def work(place, post):
-        try:
-            answers[place] = post()
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(posts)]
-    with world.context():
-        lock_group(world.pk, group.pk)
-        for thread in threads:
-            thread.start()
-        until = time.monotonic() + 20
-        while waiting_for_locks() < len(posts) and time.monotonic() < until:
-            time.sleep(0.02)
-        assert waiting_for_locks() == len(posts)
-    for thread in threads:
-        thread.join(60)
-    return answers
-
-
-def waiting_for_locks():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction reads the same activity otherwise
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return cursor.fetchone()[0]
-
-
 @pytest.mark.spec("LG-65", "LG-143")
 def test_of_two_admins_who_invite_one_address_at_once_the_second_reads_that_it_is_invited(
     acme, globex, group, anna, admin, erin, charlie, sign_in, monkeypatch
@@ -341,7 +308,7 @@ def test_of_two_admins_who_invite_one_address_at_once_the_second_reads_that_it_i
     ]
     browsers = [sign_in(anna), sign_in(erin)]
     posts = [partial(browser.post, path, body) for browser, body in zip(browsers, bodies, strict=True)]
-    answers = post_while_locked(acme, group, posts)
+    answers = while_held(acme, posts, partial(lock_group, acme.pk, group.pk))
     assert sorted(answer.status_code for answer in answers) == [303, 422]
     refused = next(answer for answer in answers if answer.status_code == 422)
     assert "1 address is invited already." in refused.text
