@@ -74,7 +74,9 @@ def _make() -> None:
     if not _python_works():
         shutil.rmtree(VENV, ignore_errors=True)
         _run([uv, "venv", "--quiet", "--python", sys.executable, VENV] if uv else [sys.executable, "-m", "venv", VENV])
-    install = [uv, "pip", "install", "--quiet", "--python", PYTHON] if uv else [PYTHON, "-m", "pip", "install", "-q"]
+    # Compiled once, as pip does by itself: where Python may write no byte code every start would compile it all.
+    with_uv = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", PYTHON]
+    install = with_uv if uv else [PYTHON, "-m", "pip", "install", "-q"]
     build = packages.build_environment()
     if build:
         # Built against var/tools, whose path is in the library: such a wheel must not come from, or go to, a cache

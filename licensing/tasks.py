@@ -3,11 +3,11 @@
 from uuid import UUID
 
 import structlog
-from django.db import transaction
 
 from accounts.models import Tenant
 from audit.actions import Actor
 from audit.models import Channel
+from config.bell import ring_on_commit
 from config.celery import app
 from config.tenancy import tenant_context
 from licensing import mail
@@ -70,10 +70,4 @@ def _each_tenant(work):
 
 def ring_mails_on_commit(tenant_id: UUID) -> None:
     """Ring for the tenant's mails once the transaction has committed; without a broker the beat sends them later."""
-
-    def ring_now():
-        options = {**app.conf.broker_transport_options, "max_retries": 0, "socket_timeout": 2}
-        with app.connection_for_write(transport_options=options) as connection:
-            app.send_task("licensing.send_mails", args=[str(tenant_id)], connection=connection)
-
-    transaction.on_commit(ring_now, robust=True)
+    ring_on_commit("licensing.send_mails", tenant_id)

@@ -142,7 +142,6 @@ class TaskItem(RowModel):
             RowLevelSecurity(name="personalization_taskitem_rls"),
             models.UniqueConstraint(fields=["tenant_id", "task_id", "managed_user_id"], name="taskitem_once"),
         ]
-        indexes = [
-            models.Index(fields=["tenant_id", "task_id", "id"], name="taskitem_pending", condition=models.Q(state=0)),
+        indexes = [  # pending items in the order of their ids too
             models.Index(fields=["tenant_id", "task_id", "state", "id"], name="taskitem_state"),
         ]

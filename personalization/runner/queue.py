@@ -20,7 +20,7 @@ from roles.rights import Rights, rights_of
 
 log = structlog.get_logger(__name__)
 
-SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 25, 250, 500
+SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 25, 500, 1_000
 FAST_SECONDS = 0.5
 """A batch that took less lets the next one double; one that took twice as long halves it."""
 LONGEST_PAUSE = 10.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from personalization import bell
+from config import bell
 from tests import factories
 
 
@@ -11,7 +11,7 @@ def rings(monkeypatch):
     """Return the list of (tenant id, seconds) of every ring."""
     heard = []
     monkeypatch.setattr(
-        bell.app, "send_task", lambda name, args, countdown, connection: heard.append((args[0], countdown or 0))
+        bell.app, "send_task", lambda name, args, countdown, producer: heard.append((args[0], countdown or 0))
     )
     return heard
 

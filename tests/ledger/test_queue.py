@@ -110,7 +110,8 @@ def test_a_suspended_tenant_waits(acme, adam):
 
 def test_batches_grow_while_they_are_fast_and_shrink_when_they_are_slow():
     assert next_size(25, 0.1) == 50
-    assert next_size(400, 0.1) == 500
+    assert next_size(400, 0.1) == 800
+    assert next_size(800, 0.1) == 1_000
     assert next_size(400, 0.7) == 400
     assert next_size(400, 1.1) == 200
     assert next_size(25, 9.0) == 25

@@ -8,8 +8,8 @@ from celery import Celery
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
+from config import bell
 from config.errors import Conflict, Refused
-from personalization import bell
 from personalization.actions import tasks as actions
 from personalization.actions.tasks import Operation, Targets, preview
 from personalization.models import ReportedGroup, ReportedMembership, Task, TaskItem, TaskState, Verb

@@ -16,10 +16,10 @@ from django.conf import settings
 from django.db import connection
 from kombu.exceptions import OperationalError
 
+from config import bell
 from launcher.service import start, wait_ready
 from launcher.valkey import Valkey
 from launcher.workers import Worker
-from personalization import bell
 from personalization.tasks.ledger import ring_runnable_tasks
 from tests.ledger.crowd import fresh
 

@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from accounts.models import Tenant, User
 from audit.actions import Actor
 from audit.models import Channel, Event
+from config import bell
 from config.celery import app
 from licensing import mail
 from licensing.actions.blocks import block_members
@@ -348,10 +349,10 @@ def test_one_tenants_trouble_does_not_stop_the_others(acme, globex, group, by, s
 
 
 def test_a_bell_that_nobody_hears_loses_no_mail(acme, group, by, settings, monkeypatch):
-    def away(**_options):
+    def away(*_args, **_options):
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr(app, "connection_for_write", away)
+    monkeypatch.setattr(bell.app, "send_task", away)
     with acme.context():
         ring_mails_on_commit(acme.pk)
         invite(

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from personalization import bell
+from config import bell
 from tests import factories
 
 
@@ -28,6 +28,6 @@ def heard(monkeypatch):
     """What the broker was asked for: [(task, tenant)]."""
     calls = []
     monkeypatch.setattr(
-        bell.app, "send_task", lambda name, args, countdown, connection: calls.append((name, uuid.UUID(args[0])))
+        bell.app, "send_task", lambda name, args, countdown, producer: calls.append((name, uuid.UUID(args[0])))
     )
     return calls

@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import Tenant
 from audit.actions import record
 from audit.models import Event
-from personalization import bell, summary
+from config import bell
+from personalization import summary
 from personalization.actions.summary import request_count
 from personalization.models import (
     SummaryCount,
