@@ -49,8 +49,6 @@ EVENT_KINDS = {  # what the filter of the audit list calls them
     "directory.changed": _("Directory changed"),
 }
 
-EVENT_TIMES = {"first", "last"}
-
 EVENT_WORDS = {  # labels that hold codes
     "source": {"local": _("Local"), "directory": _("Directory")},
     "reason": {

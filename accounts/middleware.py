@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Membership, Source, Tenant
-from accounts.origins import remember_browser
+from accounts.origins import origin_of, remember_browser
 
 
 def membership_of(request):
@@ -39,13 +39,17 @@ def _is_stale(membership):
 
 
 class TenantMiddleware:
-    """Find the tenant of `/t/<slug>/…` before the view; the view's decorator opens its context."""
+    """Find the tenant of `/t/<slug>/…` before the view; the view's decorator opens its context.
+
+    `request.origin` tells where the request comes from, to `audit` too, which may not import accounts.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
         request.tenant = request.membership = None
+        request.origin = SimpleLazyObject(lambda: origin_of(request))
         try:
             response = self.get_response(request)
         finally:

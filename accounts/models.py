@@ -237,31 +237,6 @@ class SignInFailure(TenantModel):
         ]
 
 
-class SignInTally(TenantModel):
-    """Equal failed or slowed sign-ins of the running minute, before they become one event with a count (decision 31).
-
-    `membership_id` is the person whose login was typed, `address` the network address it came from, for the event.
-    """
-
-    verb = models.CharField(max_length=60)
-    reason = models.CharField(max_length=40, blank=True, default="")
-    account_key = models.CharField(max_length=64)
-    origin = models.CharField(max_length=64)
-    membership_id = models.UUIDField(null=True)
-    address = models.CharField(max_length=64)
-    count = models.PositiveIntegerField(default=1)
-    first_at = models.DateTimeField()
-    last_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            *tenant_constraints("accounts_signintally"),
-            models.UniqueConstraint(
-                fields=["tenant", "verb", "reason", "account_key", "origin"], name="signintally_once"
-            ),
-        ]
-
-
 class KnownOrigin(TenantModel):
     """A browser or network from which a person signed in during the last 90 days (decision 29)."""
 

@@ -22,6 +22,11 @@ class Origin:
     network: str
 
     @property
+    def sender(self):
+        """The browser, or the network where it has no cookie of ours: who sent the equal ones of decision 31."""
+        return self.browser or self.network
+
+    @property
     def keys(self):
         """Every key under which this origin may be known to an account."""
         return [key for key in (self.browser, self.network) if key]

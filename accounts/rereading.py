@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts import tallies, throttle
+from accounts import throttle
 from accounts.actions import deactivate_by_directory
 from accounts.connections import active_connections, directory_of
 from accounts.directory import DirectoryUnavailable
@@ -33,13 +33,12 @@ SERVER = Actor(id=None, name="re-reading of the directory", channel=Channel.WORK
 
 
 def reread_all():
-    """Read what is due in every active tenant, write finished tallies, and delete what has expired."""
+    """Read what is due in every active tenant, and delete what has expired."""
     ends_at = time.monotonic() + LONGEST_RUN
     Session.objects.filter(expire_date__lte=timezone.now()).delete()
     Session.objects.filter(seen_at__lte=timezone.now() - IDLE).delete()
     for tenant in Tenant.objects.filter(status=Tenant.Status.ACTIVE).order_by("id"):
         with tenant_context(tenant.pk):
-            tallies.write_due(tenant.pk)
             throttle.sweep(tenant.pk)
             Submission.objects.filter(tenant=tenant, created_at__lt=timezone.now() - SUBMISSIONS_KEPT).delete()
             connections = list(active_connections(tenant.pk))

@@ -168,12 +168,12 @@ def admit(*, tenant_id, proof):
 
 def note_slowed(*, tenant_id, login, slowed):
     """Count an attempt that was not even looked at; inside a transaction."""
-    tallies.add("signin.slowed", slowed.attempt, reason="throttled", membership_id=_told_of(tenant_id, login))
+    tallies.add("signin.slowed", slowed.attempt, reason="throttled", person=_told_of(tenant_id, login))
 
 
 def note_failure(*, tenant_id, login, attempt, reason):
     """Count a refused attempt, and lock a local account after too many in a row from known origins (UC-63)."""
-    tallies.add("signin.failed", attempt, reason=reason, membership_id=_told_of(tenant_id, login))
+    tallies.add("signin.failed", attempt, reason=reason, person=_told_of(tenant_id, login))
     limit = lock_limit()
     if not attempt.is_known or not limit:
         return
@@ -185,7 +185,7 @@ def note_failure(*, tenant_id, login, attempt, reason):
 def note_outage(*, tenant_id, login, attempt, outage):
     """Give the attempt back: nobody could be asked, so it says nothing about the account."""
     throttle.give_back(attempt)
-    tallies.add("signin.failed", attempt, reason=outage.reason.value, membership_id=_told_of(tenant_id, login))
+    tallies.add("signin.failed", attempt, reason=outage.reason.value, person=_told_of(tenant_id, login))
 
 
 def lock_limit():
@@ -194,11 +194,11 @@ def lock_limit():
 
 
 def _told_of(tenant_id, login):
-    """Return the id of the member whom a failed sign-in is told of, or None."""
+    """Return the Membership of which a failed sign-in is told, or None."""
     key = text_key(login)
     account = key.rpartition("\\")[2].partition("@")[0]
-    found = Membership.objects.filter(tenant_id=tenant_id, login_key__in={key, account}).order_by("source", "id")
-    return found.values_list("pk", flat=True).first()
+    found = Membership.objects.filter(tenant_id=tenant_id, login_key__in={key, account})
+    return found.order_by("source", "id").first()
 
 
 def opened_by(proof):

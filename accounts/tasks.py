@@ -6,5 +6,5 @@ from config.celery import app
 
 @app.task(name="accounts.reread_directories")
 def reread_directories():
-    """Every minute: read directories again where it is due, write the events of finished minutes, sweep."""
+    """Every minute: read directories again where it is due, sweep."""
     reread_all()

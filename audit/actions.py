@@ -68,9 +68,9 @@ def record(verb, *, tenant_id, by, using=None, **columns):
     return row
 
 
-def record_many(events):
-    """Write the events of one action in one statement."""
-    return Event.objects.bulk_create(events)
+def record_many(events, *, using=None):
+    """Write the events of one action in one statement; `using` as in `record`."""
+    return Event.objects.using(using).bulk_create(events)
 
 
 def record_rows(

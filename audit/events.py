@@ -12,4 +12,6 @@ EVENT_KINDS = {  # what the filter of the audit list calls them
     "audit.exported": _("Events exported"),
 }
 
+EVENT_TIMES = {"first", "last"}  # of equal ones in one event (decision 31)
+
 EVENT_WORDS = {"filter": {"everything": _("everything")}}

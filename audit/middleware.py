@@ -1,4 +1,4 @@
-"""Refusals are events too (UM-51, UM-60): one per refused request, written after the request's own transaction."""
+"""Refusals are events too (UM-51, UM-60), told after the request's own transaction; equal ones of a minute are one."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 
-from audit.actions import Actor, record
+from audit import tallies
+from audit.actions import Actor, event
 from audit.models import Outcome
 from config.errors import Refused
 from config.tenancy import operator_context, tenant_context
@@ -65,17 +66,22 @@ def _path(request):
 
 
 def _tell(request, refusal):
-    """Write the event; of somebody whom no organisation knows there is none, for nobody could read it."""
-    labels = {"method": request.method, "path": _path(request)[:300], "reason": refusal.reason}
-    told = {"outcome": Outcome.REFUSED, "labels": labels, **refusal.about}
+    """Count the refusal; of somebody whom no organisation knows there is no event, for nobody could read it."""
     tenant_id = refusal.tenant_id or (request.tenant and request.tenant.pk)
     if not tenant_id:
         return
     if refusal.is_operators:
         with operator_context() as alias:
-            record("access.refused", tenant_id=tenant_id, by=refusal.by, using=alias, **told)
+            _count(request, refusal, tenant_id, refusal.by, using=alias)
         return
     with tenant_context(tenant_id, request.user.pk):
         by = refusal.by or (request.actor if request.membership else None)
         if by:
-            record("access.refused", tenant_id=tenant_id, by=by, **told)
+            _count(request, refusal, tenant_id, by)
+
+
+def _count(request, refusal, tenant_id, by, using=None):
+    labels = {"method": request.method, "path": _path(request)[:300], "reason": refusal.reason}
+    told = {"outcome": Outcome.REFUSED, "labels": labels, **refusal.about}
+    row = event("access.refused", tenant_id=tenant_id, by=by, **told)
+    tallies.add(row, origin=request.origin.sender, using=using)

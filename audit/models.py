@@ -1,4 +1,4 @@
-"""What happened: events, and the seals that make tampering visible."""
+"""What happened: events, the tallies of those to come, and the seals that make tampering visible."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -23,12 +23,12 @@ class Channel(models.TextChoices):
     SELF_SERVICE = "self-service", _("Self-service")
 
 
-class Event(RowModel):
-    """One thing that happened, in the transaction of the change it tells (UM-50).
+TOLD_ONCE = models.Q(parent_id=None) & ~models.Q(verb="user.changed")
+"""Leaves out what tasks and changes of many did to each one: their own events say it."""
 
-    No foreign keys: history never blocks a deletion, and names in `labels` stay as they were (AC-AUD-8). `labels` holds
-    every name, address and before/after value; an erasure empties it and `salt` and keeps the digest.
-    """
+
+class EventColumns(RowModel):
+    """What an event tells, whether it is written already (`Event`) or still counted (`Tally`)."""
 
     tenant_id = models.UUIDField()
     at = models.DateTimeField()
@@ -49,6 +49,18 @@ class Event(RowModel):
     labels = models.JSONField(default=dict)
     actor_key = models.CharField(max_length=200, default="", db_collation="C")  # text key of the actor's name
     salt = models.BinaryField()
+
+    class Meta:
+        abstract = True
+
+
+class Event(EventColumns):
+    """One thing that happened, in the transaction of the change it tells (UM-50).
+
+    No foreign keys: history never blocks a deletion, and names in `labels` stay as they were (AC-AUD-8). `labels` holds
+    every name, address and before/after value; an erasure empties it and `salt` and keeps the digest.
+    """
+
     erased_hash = models.BinaryField(null=True)  # SHA-256(salt || labels), kept when both are emptied
     seal_id = models.UUIDField(null=True)
 
@@ -65,6 +77,29 @@ class Event(RowModel):
             models.Index(fields=["tenant_id", "subject_id", "-id"], name="event_subject"),
             models.Index(fields=["tenant_id", "task_id", "-id"], name="event_task"),
             models.Index(fields=["tenant_id", "id"], name="event_unsealed", condition=models.Q(seal_id=None)),
+            models.Index(fields=["tenant_id", "-id"], name="event_told_once", condition=TOLD_ONCE),
+        ]
+
+
+class Tally(EventColumns):
+    """Equal failed sign-ins or refusals of the running minute, before they become one event with a count (decision 31).
+
+    The columns are those of the event to come; `id`, `at` and `labels` are the first one's. `key` is a digest of what
+    equal ones have in common, `series` a name under which somebody may end a run of them before the minute is over.
+    """
+
+    key = models.CharField(max_length=64)
+    series = models.CharField(max_length=64, default="")
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            RowLevelSecurity(name="audit_tally_rls"),
+            models.UniqueConstraint(fields=["tenant_id", "key"], name="tally_once"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant_id", "at"], name="tally_due"),
+            models.Index(fields=["tenant_id", "series"], name="tally_series"),
         ]
 
 

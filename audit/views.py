@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from audit import tallies
 from audit.access import get_event, visible_events
 from audit.actions import record
 from audit.exports import csv_lines, export_is_running
@@ -23,7 +24,8 @@ def _readable(request):
 
 @console_view("audit.view")
 def event_list(request):
-    """List the events the person may read."""
+    """List the events the person may read, those of the running minute too."""
+    tallies.write_open(request.tenant.pk)
     return list_page(request, EventList, _readable(request), "audit/event_list.html")
 
 
@@ -44,6 +46,7 @@ def event_export(request):
         raise BadRequest("the filter does not validate")
     if export_is_running(request.membership.pk):
         raise Conflict(_("Another export of yours is still running. Start this one when it has finished."))
+    tallies.write_open(request.tenant.pk)
     record(
         "audit.exported",
         tenant_id=request.tenant.pk,

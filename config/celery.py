@@ -11,6 +11,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "ring-runnable-tasks": {"task": "personalization.ring_runnable_tasks", "schedule": 15.0},
+    "write-tallies": {"task": "audit.write_tallies", "schedule": 10.0},
     "seal-events": {"task": "audit.seal_events", "schedule": 10.0},
     "reread-directories": {"task": "accounts.reread_directories", "schedule": 60.0},
     "nightly": {"task": "personalization.run_nightly", "schedule": 3600.0},

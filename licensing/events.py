@@ -1,11 +1,19 @@
 """Sentences of the events of licensing; names and addresses in them are those at the time."""
 
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
+
+from config.ui.formats import formats
+from licensing.models import Billing, LicenseGroup
 
 EVENT_TEXTS = {
     "licensegroup.created": _("created the license group %(license_group)s of %(owner)s: %(seats)s × %(plan)s"),
-    "licensegroup.purchase-changed": _("changed the purchase of %(license_group)s: %(before)s, now %(after)s"),
+    "licensegroup.purchase-changed": _(
+        "changed the purchase of %(license_group)s: %(purchase_before)s, now %(purchase)s"
+    ),
     "licensegroup.transferred": _("transferred the ownership of %(license_group)s from %(before)s to %(after)s"),
     "licensegroup.changed": _("changed the settings of %(license_group)s: %(changes)s"),
     "licensegroup.domain-asked": _("asked to validate the domain %(domain)s for %(license_group)s"),
@@ -84,3 +92,31 @@ EVENT_KINDS = {
     "device.removed-many": _("Devices removed together"),
     "device.signed-in": _("Signed in at a device"),
 }
+
+_FREQUENCIES = dict(LicenseGroup._meta.get_field("frequency").choices)
+
+
+def purchase_label(group: LicenseGroup) -> dict[str, Any]:
+    """Return what was bought as the label of an event, from which `purchase_text` reads it in any language."""
+    until = group.expires_at and group.expires_at.isoformat()
+    bought = {"seats": group.seats, "plan": group.plan, "billing": group.billing, "frequency": group.frequency}
+    return bought | ({"until": until} if until else {})
+
+
+def purchase_text(label: dict[str, Any], *, plain: bool = False) -> str:
+    """Return what was bought in words: number and time as the reader writes them, as machines do where `plain`."""
+    seats, until = label["seats"], label.get("until")
+    told = {
+        "seats": str(seats) if plain else formats().integer(seats),
+        "plan": label["plan"],
+        "billing": dict(Billing.choices).get(label["billing"], label["billing"]),
+        "frequency": _FREQUENCIES.get(label["frequency"], label["frequency"]),
+    }
+    if not until:
+        return gettext("%(seats)s × %(plan)s (%(billing)s, %(frequency)s), does not expire") % told
+    time = parse_datetime(until)
+    told["time"] = until if plain or time is None else formats().moment(time)
+    return gettext("%(seats)s × %(plan)s (%(billing)s, %(frequency)s), expires %(time)s") % told
+
+
+EVENT_WORDS = {"purchase": purchase_text, "purchase_before": purchase_text}

@@ -18,6 +18,14 @@ def is_suffix(domain: str) -> bool:
     return _suffixes().is_public(domain)
 
 
+def is_public(domain: str) -> bool:
+    """Tell whether anybody can have an address in this domain or under it: it says of nobody that they belong together.
+
+    Both lists grow: a domain that a group has validated may have become public since.
+    """
+    return bool(domain) and (is_provider(domain) or is_suffix(domain))
+
+
 @cache
 def _providers():
     lines = _LIST.read_text(encoding="ascii").splitlines()

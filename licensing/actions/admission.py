@@ -14,17 +14,10 @@ from audit.actions import Actor, record
 from config.errors import Conflict, Refused
 from config.identifiers import text_key
 from config.tenancy import tenant_context
+from licensing.access import is_expired
 from licensing.actions.invitations import make_active, split_name
 from licensing.actions.members import drop_place
-from licensing.actions.rules import (
-    active,
-    check_license,
-    end_members,
-    granting,
-    is_blocked,
-    lock_group,
-    tell,
-)
+from licensing.actions.rules import active, check_license, end_members, granting, is_blocked, lock_group, tell
 from licensing.models import (
     Device,
     GroupDomain,
@@ -34,8 +27,11 @@ from licensing.models import (
     MemberStatus,
     role_names,
 )
+from licensing.public_domains import is_public
 
-_CHANGED = gettext_lazy("Your roles changed in the meantime. Open the invitation again.")
+OWN_GIFT = gettext_lazy(
+    "You chose the roles of this invitation yourself. You cannot give yourself a role; another Admin can."
+)
 
 
 class InvitationDead(Refused):
@@ -48,14 +44,21 @@ class InvitationDead(Refused):
 
 
 class PlaceElsewhere(Refused):
-    """The person holds the role User elsewhere: asked to leave it first (LG-74). `group_name` is where."""
+    """The person holds the role User elsewhere: asked to leave it first (LG-74). `group_name` is where.
 
-    def __init__(self, group_name):
-        super().__init__(
-            _("You hold the role User in %(group)s. Tick that you leave that role there.") % {"group": group_name},
-            field="leave_other",
-            code="placed-elsewhere",
-        )
+    `moved`: another group was ticked, which the person is no User of any more (409).
+    """
+
+    def __init__(self, group_name, *, moved=False):
+        text = _("You hold the role User in %(group)s. Tick that you leave that role there.")
+        if moved:
+            text = _(
+                "Your role User has moved to %(group)s since you opened this page. Nothing was changed. "
+                "Tick that you leave it there."
+            )
+            self.status = Conflict.status
+        code = "place-moved" if moved else "placed-elsewhere"
+        super().__init__(text % {"group": group_name}, field="leave_other", code=code)
         self.group_name = group_name
 
 
@@ -67,7 +70,7 @@ class NotAdmitted(Refused):
 
 def check_open(group: LicenseGroup) -> None:
     """Raise NotAdmitted where the group's licence has run out: no device function works then (LG-145)."""
-    if group.expires_at and group.expires_at <= timezone.now():
+    if is_expired(group):
         raise NotAdmitted(_("The licence of %(group)s has expired.") % {"group": group.name}, code="license-expired")
 
 
@@ -122,15 +125,16 @@ def accept(
     membership: Membership | None,
     first_name: str,
     last_name: str,
-    leave_other: bool = False,
+    leave_other: UUID | None = None,
     by: Actor,
 ) -> LicenseGroupMember:
     """Make the signed-in person a member of the group that invited the address (LG-60, LG-70 to LG-74).
 
     `membership` is made (local, without roles) where it is missing (UM-04); the link proves an account's address that
-    was not proven before. Groups are locked in id order. Raises InvitationDead, PlaceElsewhere, Refused "other-address",
-    "address-taken", "login-taken", "no-seat", "suspended" (LG-E7), "deactivated", "own-rights-raised" (decision 20). Where
-    a block leaves no role the invitation ends and is returned so (LG-73).
+    was not proven before. `leave_other` is the group whose role User the person gives up, as the page named it. Groups
+    are locked in id order. Raises InvitationDead, PlaceElsewhere, Refused "other-address", "address-taken", "login-taken",
+    "no-seat", "suspended" (LG-E7), "deactivated", "own-rights-raised" (decision 20), "license-expired" (LG-28). Where a
+    block leaves no role the invitation ends and is returned so (LG-73).
     """
     row = live_invitation(tenant_id, pair)
     other = place_of(user.pk) if row.is_user else None
@@ -147,13 +151,14 @@ def accept(
         row.is_user = False
     if not (row.is_user or row.is_admin):
         return _revoke(group, row, by=by)
-    _check_own(row, mine, user)
+    if gives_oneself(row, user):
+        raise Refused(OWN_GIFT, code="own-rights-raised")
     other = place_of(user.pk) if row.is_user else None
     if other and other.group_id != group.pk:
-        if not leave_other:
+        if leave_other is None:
             raise PlaceElsewhere(other.group_name)
-        if other_group is None or other_group.pk != other.group_id:
-            raise Conflict(_CHANGED, code="place-moved")
+        if leave_other != other.group_id or other_group is None or other_group.pk != other.group_id:
+            raise PlaceElsewhere(other.group_name, moved=True)
         _leave_other(other, other_group, by=by)
     if row.is_user and not (mine and mine.is_user) and group.free < 1:
         raise Refused(
@@ -170,14 +175,15 @@ def accept(
     return row
 
 
-def _check_own(row, mine, user):
-    """Refuse roles that the person gave to the invitation and does not hold; the owner may, as in Edit (decision 20)."""
-    gains = row.is_user and not (mine and mine.is_user) or row.is_admin and not (mine and mine.is_admin)
-    if gains and row.roles_by == user.pk and not (mine and mine.is_owner):
-        raise Refused(
-            _("You chose the roles of this invitation yourself. You cannot give yourself a role; another Admin can."),
-            code="own-rights-raised",
-        )
+def gives_oneself(row: LicenseGroupMember, user: User) -> bool:
+    """Tell whether the person chose roles of the invitation that accepting would add; the owner may (decision 20)."""
+    if row.roles_by != user.pk:
+        return False
+    mine = active(row.group).filter(user_id=user.pk).first()
+    if mine and mine.is_owner:
+        return False
+    adds_user = row.is_user and not (mine and mine.is_user) and not is_blocked(row.group, user.pk, row, mine)
+    return adds_user or row.is_admin and not (mine and mine.is_admin)
 
 
 def _make_membership(tenant_id, user, address, name, *, by):
@@ -193,7 +199,9 @@ def _make_membership(tenant_id, user, address, name, *, by):
                 tenant_id=tenant_id, user=user, login=login, name=name[:200], source=Source.LOCAL
             )
     except IntegrityError:  # the person accepts two invitations at once
-        raise Conflict(_CHANGED, code="membership-made") from None
+        raise Conflict(
+            _("Your roles changed in the meantime. Open the invitation again."), code="membership-made"
+        ) from None
     labels = {"person": f"{membership.name} ({membership.login})", "source": Source.LOCAL.value}
     record("membership.created", tenant_id=tenant_id, by=by, subject=membership, labels=labels)
 
@@ -203,10 +211,12 @@ def end_if_blocked(*, tenant_id: UUID, pair: tuple[UUID, int], by: Actor) -> boo
     """End an invitation that would leave no role, for the address is blocked (LG-73); return whether it ended.
 
     For somebody without an account yet: none is made then. The group stays locked until the end of the transaction.
+    Raises InvitationDead, Refused with an expired licence (LG-28).
     """
     row = live_invitation(tenant_id, pair)
     group = lock_group(tenant_id, row.group_id)
     row = live_invitation(tenant_id, pair)
+    check_license(group)
     if row.is_admin or not is_blocked(group, None, row):
         return False
     _revoke(group, row, by=by)
@@ -273,10 +283,13 @@ def auto_assign(*, membership: Membership, by: Actor) -> LicenseGroupMember | No
     """Give a person without a User place the role User in the group of the verified address's domain (LG-141).
 
     Called at every sign-in into the tenant and when an address is verified. Nothing happens without a free seat, for a
-    blocked person, in an expired group, or with the switch off. Inside the tenant's context.
+    blocked person, in an expired group, with the switch off, or by a domain that is public by now (LG-161). Inside the
+    tenant's context.
     """
     user, tenant_id = membership.user, membership.tenant_id
-    if not user.email_key or LicencePlace.objects.filter(user_id=user.pk).exists():
+    if not user.email_key or is_public(domain_of(user.email_key)):
+        return None
+    if LicencePlace.objects.filter(user_id=user.pk).exists():
         return None
     found = GroupDomain.objects.filter(
         tenant_id=tenant_id,
@@ -289,8 +302,7 @@ def auto_assign(*, membership: Membership, by: Actor) -> LicenseGroupMember | No
         return None
     group = lock_group(tenant_id, group_id)
     mine = active(group).filter(user_id=user.pk).first()
-    expired = group.expires_at and group.expires_at <= timezone.now()
-    if is_blocked(group, user.pk, mine) or expired or not group.auto_assign_users or group.free < 1:
+    if is_blocked(group, user.pk, mine) or is_expired(group) or not group.auto_assign_users or group.free < 1:
         return None
     if LicencePlace.objects.filter(user_id=user.pk).exists():  # another sign-in came first
         return None

@@ -35,6 +35,7 @@ from licensing.models import (
     MemberStatus,
     role_names,
 )
+from licensing.public_domains import is_public
 
 VALID = timedelta(days=7)  # LG-58
 MOST_ADDRESSES = 100  # LG-53
@@ -228,9 +229,10 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def validated_domain(group: LicenseGroup) -> str:
-    """Return the group's validated mail domain, or ""."""
+    """Return the group's validated mail domain, or "" where there is none, or one that is public by now (LG-161)."""
     found = GroupDomain.objects.filter(tenant_id=group.tenant_id, group_id=group.pk, validated_at__isnull=False)
-    return found.values_list("domain", flat=True).first() or ""
+    domain = found.values_list("domain", flat=True).first() or ""
+    return "" if is_public(domain) else domain
 
 
 @transaction.atomic

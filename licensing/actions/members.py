@@ -148,18 +148,27 @@ def remove_members(
 
 @transaction.atomic
 def leave(*, tenant_id: UUID, group_id: UUID, by: Actor) -> LicenseGroup:
-    """End one's own membership with both roles; panels stay (LG-155). Raises Refused for the owner and non-members."""
+    """End one's own membership with both roles; panels stay (LG-155).
+
+    Raises Refused for non-members, and what `check_leave` raises.
+    """
     group = lock_group(tenant_id, group_id)
     row = active(group).filter(user_id=by.user_id).first() if by.user_id else None
     if row is None:
         raise Refused(_("You are no member of this license group any more."), code="not-member")
+    check_leave(group, row)
+    end_members(group, [row], "left")
+    tell("license.member-left", group, [row], by=by, labels={}, own=lambda one: {"before": one.roles})
+    return group
+
+
+def check_leave(group: LicenseGroup, row: LicenseGroupMember) -> None:
+    """Raise Refused where nobody leaves, for the licence has expired (LG-28), and for the owner (LG-156)."""
+    check_license(group)
     if row.is_owner:
         raise Refused(
             _("The group owner cannot leave. Ask the platform operator to transfer the ownership first."), code="owner"
         )
-    end_members(group, [row], "left")
-    tell("license.member-left", group, [row], by=by, labels={}, own=lambda one: {"before": one.roles})
-    return group
 
 
 @transaction.atomic

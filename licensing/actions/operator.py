@@ -19,6 +19,7 @@ from config.errors import Conflict, Refused
 from config.names import check_name
 from config.tenancy import operator_context
 from licensing.actions.invitations import split_name
+from licensing.events import purchase_label
 from licensing.models import Billing, LicenseGroup, LicenseGroupMember, MemberStatus
 from licensing.public_domains import is_provider
 
@@ -97,7 +98,7 @@ def change_purchase(*, tenant_id: UUID, group_id: UUID, version: int, purchase: 
     _check_purchase(purchase)
     with operator_context() as alias:
         group = _locked(alias, tenant_id, group_id, version)
-        before = _words(group)
+        before = purchase_label(group)
         if purchase.seats < group.used:
             raise Refused(
                 ngettext(
@@ -114,7 +115,8 @@ def change_purchase(*, tenant_id: UUID, group_id: UUID, version: int, purchase: 
         group.plan, group.billing, group.frequency = purchase.plan, purchase.billing, purchase.frequency
         group.seats, group.expires_at, group.version = purchase.seats, purchase.expires_at, group.version + 1
         group.save(using=alias, update_fields=["plan", "billing", "frequency", "seats", "expires_at", "version"])
-        _tell(alias, "licensegroup.purchase-changed", group, by, {"before": before, "after": _words(group)})
+        labels = {"purchase_before": before, "purchase": purchase_label(group)}
+        _tell(alias, "licensegroup.purchase-changed", group, by, labels)
     return group
 
 
@@ -171,11 +173,6 @@ def _locked(alias, tenant_id, group_id, version):
             code="stale",
         )
     return group
-
-
-def _words(group):
-    until = group.expires_at.isoformat() if group.expires_at else "–"
-    return f"{group.seats} × {group.plan} ({group.billing}, {group.frequency}), {until}"
 
 
 def _tell(alias, verb, group, by, labels):

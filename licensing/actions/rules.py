@@ -18,6 +18,7 @@ from audit.actions import Actor, record, record_rows
 from audit.models import Channel
 from config.errors import Conflict, Refused
 from config.ui.formats import formats
+from licensing.access import is_expired
 from licensing.models import LicencePlace, LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus
 
 MOST_ROWS = 5000  # of one request; more is refused with the number (architecture, "The way of a bulk task")
@@ -74,7 +75,7 @@ def check_admin(group: LicenseGroup, by: Actor) -> None:
 
 def check_license(group: LicenseGroup) -> None:
     """Raise Refused where the licence has expired: nothing can be edited then, the settings neither (LG-28)."""
-    if group.expires_at and group.expires_at <= timezone.now():
+    if is_expired(group):
         raise Refused(
             _("The licence of %(group)s has expired. Nothing can be changed until it is renewed.")
             % {"group": group.name},

@@ -4,6 +4,7 @@ Whoever opens it need not be signed in, so each step opens the tenant's context 
 """
 
 import math
+from uuid import UUID
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
@@ -27,21 +28,14 @@ from config.policy import public_view, request_context
 from config.tenancy import tenant_context
 from config.ui.responses import page
 from licensing.access import is_expired
-from licensing.actions.admission import (
-    InvitationDead,
-    PlaceElsewhere,
-    accept,
-    end_if_blocked,
-    live_invitation,
-    place_of,
-)
+from licensing.actions.admission import OWN_GIFT, InvitationDead, accept, end_if_blocked, live_invitation
 from licensing.actions.invitations import decline as decline_invitation
 from licensing.actions.invitations import note_seat_wanted, split_name
 from licensing.invitation_forms import RegistrationForm
 from licensing.links import read_invitation
 from licensing.mail import inviter_of
 from licensing.models import MemberStatus
-from licensing.views.visitors import Visitor, visitor_of
+from licensing.views.visitors import Visitor, accepted_by, visitor_of
 
 
 @sensitive_post_parameters("password", "password_again")
@@ -54,39 +48,37 @@ def invitation(request, *, token):
         with request_context(request):
             row = live_invitation(request.tenant.pk, pair)
             visitor = visitor_of(request, row)
-            place = place_of(visitor.user.pk) if visitor.can_accept and row.is_user else None
-        if place and place.group_id == row.group_id:
-            place = None
         if request.method != "POST":
-            return _page(request, row, visitor, place=place)
+            return _page(request, row, visitor)
         if visitor.can_accept:
-            return _accept(request, row, visitor, place)
+            return _accept(request, row, visitor)
         if visitor.can_register:
             return _register(request, row, visitor)
         return _refused(request, row, visitor, Refused(_not_yours(visitor), code="other-address"), status=403)
     except InvitationDead:
-        return _dead(request)
+        return _dead(request, pair)
 
 
 @public_view(methods=("POST",))
 def decline(request, *, token):
     """End the invitation by whoever holds its link (LG-75)."""
+    pair = read_invitation(token)
     try:
         with request_context(request):
-            row = live_invitation(request.tenant.pk, read_invitation(token))
+            row = live_invitation(request.tenant.pk, pair)
             decline_invitation(row=row, by=_nobody_yet(request, row))
     except InvitationDead:
-        return _dead(request)
+        return _dead(request, pair)
     return page(request, "licensing/invitation_declined.html", {"invitation": row})
 
 
-def _page(request, row, visitor, *, form=None, place=None, problem=None, status=200):
+def _page(request, row, visitor, *, form=None, problem=None, status=200):
     context = {
         "invitation": row,
         "inviter": inviter_of(row),
         "visitor": visitor,
         "form": form or (RegistrationForm() if visitor.can_register else None),
-        "place": place,
+        "own_gift": OWN_GIFT if visitor.is_giver else None,
         "problem": problem,
         "is_closed": is_expired(row.group),
         "sign_in_url": f"{reverse('accounts:sign-in', args=[request.tenant.slug])}?{urlencode({'next': request.path})}",
@@ -94,12 +86,19 @@ def _page(request, row, visitor, *, form=None, place=None, problem=None, status=
     return page(request, "licensing/invitation.html", context, status=status)
 
 
-def _dead(request):
-    """Answer every link that opens nothing in the same words: used, revoked, superseded, expired or never ours."""
+def _dead(request, pair=None):
+    """Answer every link that opens nothing in the same words: used, revoked, superseded, expired or never ours.
+
+    Only who has accepted by this very link, and is signed in, reads that instead.
+    """
+    with request_context(request):
+        member = accepted_by(request, pair)
+    if member:
+        return page(request, "licensing/accepted.html", {"member": member}, status=410)
     return page(request, "licensing/dead.html", {"kind": "invitation"}, status=410)
 
 
-def _accept(request, row, visitor, place):
+def _accept(request, row, visitor):
     user, proves = visitor.user, not visitor.user.email_key
     try:
         with request_context(request):
@@ -113,16 +112,24 @@ def _accept(request, row, visitor, place):
                 membership=membership,
                 first_name=first,
                 last_name=last,
-                leave_other="leave_other" in request.POST,
+                leave_other=_ticked_group(request),
                 by=by,
             )
             if accepted.status == MemberStatus.ACTIVE and proves:
                 _tell_proved(request, user)
     except Refused as error:
-        return _refused(request, row, visitor, error, place=place)
+        return _refused(request, row, visitor, error)
     if accepted.status != MemberStatus.ACTIVE:
         return _dead(request)
     return _welcome(request, accepted)
+
+
+def _ticked_group(request):
+    """Return the group whose role User the person ticked to give up, or None."""
+    try:
+        return UUID(request.POST.get("leave_other", ""))
+    except ValueError:
+        return None
 
 
 def _tell_proved(request, user):
@@ -179,7 +186,7 @@ def _register(request, row, visitor):
     return response
 
 
-def _refused(request, row, visitor, error, *, form=None, place=None, status=None):
+def _refused(request, row, visitor, error, *, form=None, status=None):
     """Show the page again with the reason; what was begun is rolled back. Written down for the group's Admins."""
     if isinstance(error, InvitationDead):
         raise error
@@ -189,9 +196,9 @@ def _refused(request, row, visitor, error, *, form=None, place=None, status=None
     with request_context(request):
         if error.code == "no-seat":
             note_seat_wanted(row=row)
-        if isinstance(error, PlaceElsewhere):
-            place = place_of(visitor.user.pk)
-    return _page(request, row, visitor, form=form, place=place, problem=error.message, status=status or error.status)
+        if visitor.can_accept:  # the role User may have moved since the step began
+            visitor = visitor_of(request, row)
+    return _page(request, row, visitor, form=form, problem=error.message, status=status or error.status)
 
 
 def _slowed(request, row, visitor, form, seconds):

@@ -15,7 +15,8 @@ from accounts.forms import SignInForm
 from accounts.models import Membership
 from accounts.origins import Origin, browser_key, origin_of
 from accounts.people import person_actor
-from audit.actions import Actor, record
+from audit import tallies
+from audit.actions import Actor, event
 from audit.models import Channel, Outcome
 from config import api
 from config.errors import Refused
@@ -36,6 +37,11 @@ def device_of(request) -> Device | None:
 def origin_at(request, device: Device) -> Origin:
     """Return where a sign-in at a device comes from: the device stands where a browser's signed cookie would (decision 29)."""
     return replace(origin_of(request), browser=device_origin(device))
+
+
+def origin_without_device(request) -> Origin:
+    """Return where a request without a device's key comes from: no cookie counts here."""
+    return replace(origin_of(request), browser="")
 
 
 def device_origin(device: Device) -> str:
@@ -67,7 +73,7 @@ def actor_at(request, membership: Membership) -> Actor:
 def record_refusal(request, by: Actor, reason: str, *, license_group_id: UUID | None = None) -> None:
     """Tell that somebody was refused at a device; inside the tenant's context."""
     labels = {"method": request.method, "path": request.path[:300], "reason": reason}
-    record(
+    row = event(
         "access.refused",
         tenant_id=request.tenant.pk,
         by=by,
@@ -75,6 +81,9 @@ def record_refusal(request, by: Actor, reason: str, *, license_group_id: UUID | 
         license_group_id=license_group_id,
         labels=labels,
     )
+    device = getattr(request, "device", None)  # none while one is enrolled
+    origin = origin_at(request, device) if device else origin_without_device(request)
+    tallies.add(row, origin=origin.sender)
 
 
 @device_view(methods=("POST",))
@@ -99,7 +108,7 @@ def enrol(request):
             record_refusal(request, by, error.code)
             return error
 
-    origin = replace(origin_of(request), browser="")  # no cookie counts here
+    origin = origin_without_device(request)
     try:
         made = signin.sign_in(tenant=request.tenant, login=login, password=password, origin=origin, enter=enter)
     except signin.SignInFailed as failed:

@@ -3,12 +3,10 @@
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from config.errors import Refused
 from config.policy import console_view
 from config.ui.responses import confirm, done, page
 from licensing.access import is_expired, own_member, own_members
 from licensing.actions import members
-from licensing.actions.rules import check_license
 from licensing.views.gate import about
 
 
@@ -25,11 +23,7 @@ def leave(request, group):
     row = own_member(request.tenant.pk, group, request.user.pk)
     request.refusal.about = about(row.group)
     back = reverse("licensing:own-list", args=[request.tenant.slug])
-    check_license(row.group)
-    if row.is_owner:
-        raise Refused(
-            _("The group owner cannot leave. Ask the platform operator to transfer the ownership first."), code="owner"
-        )
+    members.check_leave(row.group, row)
     answer = confirm(
         request,
         title=_("Leave %(group)s?") % {"group": row.group.name},

@@ -15,6 +15,7 @@ from licensing.actions.groups import ask_domain, change_settings, check_domain, 
 from licensing.group_forms import DomainForm, GroupSettingsForm, settings_of
 from licensing.mail import is_unknown
 from licensing.models import GroupDomain, MailState
+from licensing.public_domains import is_public
 from licensing.tasks import ring_mails_on_commit
 from licensing.views.gate import find_group
 
@@ -65,7 +66,7 @@ def _ask_to_replace(request, group, domain):
     """Ask before a validated domain gives way to another: from then on nobody joins by it."""
     held = GroupDomain.objects.filter(tenant_id=group.tenant_id, group_id=group.pk, validated_at__isnull=False)
     before = held.exclude(domain=domain).first()
-    if before is None:
+    if before is None or is_public(before.domain):  # what is public by now counts no more: nothing is lost
         return None
     return confirm(
         request,
@@ -133,10 +134,12 @@ def _domain(group):
 def _page(request, group, *, form=None, domain_form=None, status=None):
     row = _domain(group)
     own = domain_of(request.user.email_key or "")
+    counts = row is not None and not is_public(row.domain)
     if form is None:
         form = GroupSettingsForm(initial=settings_of(group))
     if domain_form is None:
-        initial = {"domain": row.domain, "address": row.asked_of} if row else {"domain": own}
+        proposed = "" if is_public(own) else own
+        initial = {"domain": row.domain, "address": row.asked_of} if row and counts else {"domain": proposed}
         domain_form = DomainForm(initial=initial)
     for one in (form, domain_form) if is_expired(group) else ():
         for field in one.fields.values():
@@ -148,6 +151,7 @@ def _page(request, group, *, form=None, domain_form=None, status=None):
         "domain_form": domain_form,
         "domain": row,
         "domain_state": _mail_words(row) if row else None,
+        "domain_is_public": row is not None and not counts,
         "is_expired": is_expired(group),
     }
     if status is None:
@@ -157,6 +161,8 @@ def _page(request, group, *, form=None, domain_form=None, status=None):
 
 def _mail_words(row):
     """Return (status kind, words) of how far the validation of a domain is (decision 28)."""
+    if is_public(row.domain):
+        return "warning", _("open to everybody, so it does not count")
     if row.validated_at:
         return "ok", _("validated")
     if row.mail_state == MailState.SENT:

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
 from accounts.models import Membership, Source, User
+from licensing.actions.admission import Place, gives_oneself, place_of
+from licensing.actions.rules import active
+from licensing.models import LicenseGroupMember, MemberStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +16,8 @@ class Visitor:
 
     OWN: signed in with the invited address, or with an account whose address this link proves; OTHER: signed in with
     another address; MEMBER: the address has an account that signs in here; ELSEWHERE: its account belongs to other
-    organisations only; NEW: no account has this address yet.
+    organisations only; NEW: no account has this address yet. `place`: where OWN holds the role User instead, which
+    accepting ends (LG-74); `is_giver`: OWN chose the roles, and so cannot take them (decision 20).
     """
 
     OWN: ClassVar[str] = "own"
@@ -24,6 +29,8 @@ class Visitor:
     kind: str
     user: User | None = None
     membership: Membership | None = None
+    place: Place | None = None
+    is_giver: bool = False
 
     @property
     def can_accept(self):
@@ -40,12 +47,37 @@ def visitor_of(request, row) -> Visitor:
     user = _session_user(request)
     if user:
         mine = Membership.objects.filter(tenant_id=request.tenant.pk, user_id=user.pk).first()
-        fits = user.email_key == row.address_key or not user.email_key and account is None
-        return Visitor(Visitor.OWN if fits else Visitor.OTHER, user, mine)
+        if user.email_key == row.address_key or not user.email_key and account is None:
+            return Visitor(Visitor.OWN, user, mine, _elsewhere(user, row), gives_oneself(row, user))
+        return Visitor(Visitor.OTHER, user, mine)
     if account is None:
         return Visitor(Visitor.NEW)
     here = Membership.objects.filter(tenant_id=request.tenant.pk, user_id=account.pk).exists()
     return Visitor(Visitor.MEMBER if here else Visitor.ELSEWHERE)
+
+
+def accepted_by(request, pair: tuple[UUID, int] | None) -> LicenseGroupMember | None:
+    """Return the active membership of who is signed in where they themselves have accepted by this link, or None.
+
+    pair: (member, generation) of the link; inside the tenant's context. Nobody else learns what became of it (LG-69).
+    """
+    if pair is None or not request.membership:
+        return None
+    found = LicenseGroupMember.objects.select_related("group").filter(tenant_id=request.tenant.pk)
+    row = found.filter(pk=pair[0], generation=pair[1]).first()
+    if row is None or row.status == MemberStatus.PENDING:
+        return None
+    if row.status == MemberStatus.ACTIVE:
+        return row if row.user_id == request.user.pk else None
+    if row.end_reason != "accepted" or row.address_key != request.user.email_key:
+        return None
+    # a second address of a member: the invitation's roles went to the membership that was there
+    return active(row.group).select_related("group").filter(user_id=request.user.pk).first()
+
+
+def _elsewhere(user, row):
+    place = place_of(user.pk) if row.is_user else None
+    return place if place and place.group_id != row.group_id else None
 
 
 def _session_user(request):

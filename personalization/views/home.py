@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from accounts.views import no_entry
 from audit.access import visible_events
+from audit.models import TOLD_ONCE
 from audit.texts import description
 from config.policy import console_view
 from config.ui.lists import COUNT_LIMIT
@@ -16,11 +17,6 @@ from roles.access import helpers
 RECENT = 8
 OPEN = (TaskState.RUNNABLE, TaskState.RUNNING, TaskState.WAITING, TaskState.PAUSED)
 TROUBLED = (TaskState.WARNING, TaskState.FAILED)
-
-
-def _told_once(events):
-    """Leave out what tasks and changes of many did to each one: their own events say it."""
-    return events.filter(parent_id=None).exclude(verb="user.changed")
 
 
 @console_view("account.own")
@@ -36,7 +32,9 @@ def home(request):
         "count_limit": COUNT_LIMIT,
         "events": [
             (event, description(event))
-            for event in _told_once(visible_events(rights, tenant.pk, request.membership.pk)).order_by("-id")[:RECENT]
+            for event in visible_events(rights, tenant.pk, request.membership.pk)
+            .filter(TOLD_ONCE)
+            .order_by("-id")[:RECENT]
         ],
         "search_url": reverse("personalization:user-list", args=[tenant.slug]),
         "tasks": None,

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from accounts.directory import DirectoryUnavailable, Outage
 from accounts.models import Membership, SignInFailure
-from accounts.rereading import reread_all
 from accounts.secrets import seal
+from audit.tasks import write_tallies
 from tests import factories
 from tests.accounts.conftest import (
     BOBS_GROUPS,
@@ -127,7 +127,7 @@ def test_a_wrong_service_account_is_told_apart_in_the_event_alone(acme, director
     assert answer.status_code == 503
     assert "service" not in answer.content.decode()
     with time_machine.travel(timezone.now() + timedelta(minutes=2)):
-        reread_all()
+        write_tallies()
     (event,) = events(acme, "signin.failed")
     assert event.labels["reason"] == "service-account"
 

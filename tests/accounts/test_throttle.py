@@ -14,6 +14,7 @@ from accounts.origins import COOKIE, Origin, address_of, network_of, origin_of
 from accounts.rereading import reread_all
 from accounts.signals import lock_asked
 from accounts.throttle import Slowed, account_key, reserve
+from audit.tasks import write_tallies
 from tests import factories
 from tests.accounts.conftest import FAR, HOME, OFFICE, at_once, events, is_signed_in, sign_in_as, with_password
 
@@ -277,14 +278,14 @@ def test_attempts_side_by_side_count_like_attempts_one_after_another(acme, anna)
 def test_wrong_passwords_sent_at_once_are_all_counted(acme, anna):
     answers = at_once(6, lambda number: _wrong(Client(REMOTE_ADDR=FAR), acme)[0])
     assert sorted(answers) == [422] * 3 + [429] * 3
-    reread_all_later(acme)
+    write_tallies_later(acme)
     assert sum(event.count for event in events(acme, "signin.failed")) == 3
     assert sum(event.count for event in events(acme, "signin.slowed")) == 3
 
 
-def reread_all_later(world):
+def write_tallies_later(world):
     with time_machine.travel(timezone.now() + timedelta(minutes=2)):
-        reread_all()
+        write_tallies()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -309,13 +310,13 @@ def test_equal_failures_of_one_origin_within_a_minute_are_one_event_with_a_count
     _wrong(browser, acme, times=3)
     assert events(acme, "signin.failed") == []
     clock.shift(timedelta(seconds=61))
-    reread_all()
+    write_tallies()
     (event,) = events(acme, "signin.failed")
     assert (event.count, event.at, event.outcome) == (3, NOON, "refused")
     assert (event.subject_id, event.actor_id) == (anna.pk, None)
     assert event.labels["address"] == FAR
     assert event.labels["reason"] == "wrong-password"
-    reread_all()
+    write_tallies()
     assert len(events(acme, "signin.failed")) == 1
 
 
@@ -325,14 +326,14 @@ def test_failures_of_another_minute_or_origin_are_another_event(acme, anna, brow
     clock.shift(timedelta(seconds=70))
     _wrong(browse(FAR), acme)
     clock.shift(timedelta(seconds=70))
-    reread_all()
+    write_tallies()
     assert [event.count for event in events(acme, "signin.failed")] == [1, 1, 1]
 
 
 def test_slowed_attempts_are_told_apart_from_failed_ones(acme, anna, browse, clock):
     _wrong(browse(FAR), acme, times=8)
     clock.shift(timedelta(seconds=61))
-    reread_all()
+    write_tallies()
     assert [event.count for event in events(acme, "signin.failed")] == [3]
     assert [event.count for event in events(acme, "signin.slowed")] == [5]
 
@@ -348,7 +349,7 @@ def test_a_success_writes_the_failures_before_it(acme, anna, browse, clock):
 def test_a_failed_login_that_nobody_has_is_not_written_down(acme, browse, clock):
     _wrong(browse(FAR), acme, "my secret typed in the wrong field")
     clock.shift(timedelta(seconds=61))
-    reread_all()
+    write_tallies()
     (event,) = events(acme, "signin.failed")
     assert event.subject_id is None
     assert "secret" not in str(event.labels)

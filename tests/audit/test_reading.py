@@ -9,14 +9,15 @@ import pytest
 
 from audit.actions import Actor, record
 from audit.models import Channel, Event
+from audit.tallies import write_open
 from audit.texts import describe, kinds, texts
 from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 # session, account, tenant, context in and out, savepoint in and out (the test's own transaction), membership, rights,
-# rows, limited count
-QUERIES = 12
+# open tallies, rows, limited count
+QUERIES = 13
 
 
 def write(world, verb="backup.created", *, by, **columns):
@@ -175,6 +176,7 @@ def test_an_export_is_an_event_itself(acme, alice, sign_in):
 def test_a_refused_page_leaves_an_event(acme, bob, sign_in):
     assert sign_in(bob).get(acme.url("user-roles/")).status_code == 403
     with acme.context():
+        write_open(acme.pk)
         refused = Event.objects.get(verb="access.refused")
     assert (refused.actor_id, refused.outcome) == (bob.pk, "refused")
 

@@ -14,6 +14,7 @@ from tests.formats.strategies import DEEP
 MIB = 1024**2
 SCALE = 8 if DEEP else 1
 ALLOWED = 40 * MIB
+LINES, VALUES = (2_400, 255) if DEEP else (600, 200)  # 25,000 bytes each, 256 KiB each: within what one import may hold
 
 SCRIPT = """
 import sys
@@ -66,9 +67,9 @@ def test_large_and_hostile_input_stays_within_bounds(tmp_path):
     with export.open("wb") as stream:
         stream.write(b"REGEDIT4\n[HKEY_CURRENT_USER\\A]\n")
         line = b"hex:" + b",".join([b"41"] * 25_000) + b"\n"
-        for i in range(600 * SCALE):
+        for i in range(LINES):
             stream.write(b'"v%d"=' % i + line)
-    values = [(f"v{i}", 3, bytes([i % 256]) * (256 * 1024)) for i in range(200 * SCALE)]
+    values = [(f"v{i}", 3, bytes([i % 256]) * (256 * 1024)) for i in range(VALUES)]
     hive = HiveBuilder(Key("root", [], [Key("Software", values)])).write(tmp_path / "large.dat")
     archive = tmp_path / "large.zip"
     packed = pack(bytes(range(256)) * (20 * MIB // 256), 8)
@@ -94,8 +95,8 @@ def test_large_and_hostile_input_stays_within_bounds(tmp_path):
     found = measure([export, hive, archive, endless_line, endless_text, bomb, table, liar])
     sizes = {path.name: path.stat().st_size for path in (export, hive)}
     assert not DEEP or min(sizes.values()) > ALLOWED
-    assert found["large.reg"][1] == str(600 * SCALE + 1)
-    assert found["large.dat"][1] == str(200 * SCALE + 2)
+    assert found["large.reg"][1] == str(LINES + 1)
+    assert found["large.dat"][1] == str(VALUES + 2)
     assert found["large.zip"][1] == "3"
     assert "too long" in found["line.reg"][1]
     assert "no closing quotation mark" in found["text.reg"][1]

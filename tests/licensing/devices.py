@@ -5,6 +5,7 @@ import json
 from django.test import Client
 
 from audit.models import Event
+from audit.tallies import write_open
 from config.identifiers import uuid7
 from licensing.actions.blocks import block_addresses
 from licensing.actions.devices import add_device
@@ -84,6 +85,7 @@ def refusal(answer):
 
 def events(world, verb=None):
     with world.context():
+        write_open(world.pk)
         rows = Event.objects.order_by("at", "id")
         return list(rows.filter(verb=verb) if verb else rows)
 

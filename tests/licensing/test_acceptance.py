@@ -7,6 +7,7 @@ from django.test import Client
 
 from accounts.models import Membership, User
 from audit.models import Event
+from audit.tallies import write_open
 from licensing.actions.groups import ask_domain
 from tests.licensing import people
 from tests.licensing.acceptance import NEW, PASSWORD, link, member, problem
@@ -58,6 +59,7 @@ def test_another_persons_address_is_refused_and_touches_nothing(acme, invited, f
     assert problem(answer) == "This invitation is for another address. Nothing was changed."
     assert member(acme, row) == ("pending", True, False)
     with acme.context():
+        write_open(acme.pk)
         event = Event.objects.get(verb="access.refused")
     assert (event.labels["reason"], event.outcome) == ("other-address", "refused")
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import Event
+from audit.tallies import write_open
 from config.tenancy import operator_context
 from licensing.actions.blocks import block_addresses
 from licensing.actions.groups import ask_domain
@@ -183,6 +184,7 @@ def test_a_member_is_refused_per_address_with_an_event(acme, group, user, add):
     assert problems(answer) == {"frank@acme.test": "frank@acme.test is a member already: edit the roles instead."}
     assert pending(acme, group) == {}
     with acme.context():
+        write_open(acme.pk)
         event = Event.objects.get(verb="access.refused")
     assert (event.labels["reason"], event.license_group_id) == ("addresses", group.pk)
 

@@ -176,7 +176,11 @@ def test_a_user_of_another_group_leaves_that_role_after_a_tick(acme, globex, ann
         take(acme, row, member)
     assert caught.value.group_name == other.name
     assert people.used(home, other) == 1
-    take(acme, row, member, leave_other=True)
+    with pytest.raises(PlaceElsewhere) as caught:
+        take(acme, row, member, leave_other=group.pk)
+    assert (caught.value.status, caught.value.code, caught.value.group_name) == (409, "place-moved", other.name)
+    assert people.used(home, other) == 1
+    take(acme, row, member, leave_other=other.pk)
     assert (people.used(home, other), people.used(acme, group)) == (0, 1)
     left = people.fresh(home, there)
     assert left.status == (MemberStatus.ACTIVE if there_admin else MemberStatus.ENDED)

@@ -65,9 +65,14 @@ def test_a_verified_person_of_the_domain_becomes_user_at_sign_in(acme, group, do
 
 @pytest.mark.spec("LG-141", "LG-102", "LG-161")
 @pytest.mark.parametrize(
-    "why", ["no seat", "blocked", "switched off", "other domain", "not verified", "domain not proved"]
+    "why",
+    ["no seat", "blocked", "switched off", "other domain", "not verified", "domain not proved", "domain is public now"],
 )
-def test_nothing_happens_where_a_rule_is_against_it_and_the_sign_in_goes_on(acme, group, domain, ida, by, why):
+def test_nothing_happens_where_a_rule_is_against_it_and_the_sign_in_goes_on(
+    acme, group, domain, ida, by, monkeypatch, why
+):
+    if why == "domain is public now":
+        monkeypatch.setattr("licensing.public_domains._providers", lambda: frozenset({"acme.test"}))
     with acme.context():
         if why == "blocked":
             block_addresses(tenant_id=acme.pk, group_id=group.pk, addresses=[("ida@acme.test", "ida@acme.test")], by=by)

@@ -3,9 +3,12 @@
 import pytest
 
 from audit.models import Event
+from audit.tallies import write_open
 from config.errors import Refused
 from licensing.actions.groups import ask_domain, change_settings, drop_domain
+from licensing.actions.members import leave
 from licensing.models import GroupDomain, MemberStatus
+from tests import factories
 from tests.licensing import people
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -72,7 +75,7 @@ def test_the_domain_of_an_expired_group_stays_as_it_is(acme, expired, anna, by, 
 
 
 @pytest.mark.spec("LG-28")
-def test_the_actions_themselves_refuse(acme, expired, by):
+def test_the_actions_themselves_refuse(acme, expired, user, frank, by):
     calls = [
         lambda: change_settings(
             tenant_id=acme.pk, group_id=expired.pk, version=expired.version, name="X",
@@ -80,11 +83,13 @@ def test_the_actions_themselves_refuse(acme, expired, by):
         ),
         lambda: ask_domain(tenant_id=acme.pk, group_id=expired.pk, domain="acme.test", address=None, by=by),
         lambda: drop_domain(tenant_id=acme.pk, group_id=expired.pk, by=by),
+        lambda: leave(tenant_id=acme.pk, group_id=expired.pk, by=factories.actor(frank)),
     ]  # fmt: skip
     for call in calls:
         with acme.context(), pytest.raises(Refused) as refusal:
             call()
         assert refusal.value.code == "license-expired"
+    assert people.fresh(acme, user).status == MemberStatus.ACTIVE
 
 
 @pytest.mark.spec("LG-28", "LG-145")
@@ -115,4 +120,5 @@ def test_the_list_of_groups_stays_open_and_other_groups_work(acme, expired, anna
 
 def _refusals(world):
     with world.context():
+        write_open(world.pk)
         return Event.objects.filter(tenant_id=world.pk, verb="access.refused").count()

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from audit.actions import Actor
 from audit.models import Channel
 from config.errors import Refused
-from licensing.actions.admission import accept, auto_assign
+from licensing.actions.admission import accept, auto_assign, place_of
 from licensing.actions.blocks import block_addresses, block_members, unblock
 from licensing.actions.groups import ask_domain
 from licensing.actions.invitations import decline, invite, resend
@@ -97,24 +97,28 @@ class Licences(RuleBasedStateMachine):
             )
         )
 
-    @rule(group=st.integers(0, 1), who=PERSON, leave_other=st.booleans(), old=st.integers(0, 1))
+    @rule(group=st.integers(0, 1), who=PERSON, leave_other=st.sampled_from([None, 0, 1]), old=st.integers(0, 1))
     def accept(self, group, who, leave_other, old):
         for row in self.listed(group, {who}):
             person = self.people[who]
+            place = place_of(person.user_id)
+            ticked = None if leave_other is None else self.groups[leave_other].pk
             by = Actor(id=person.pk, name=person.name, channel=Channel.WEB, user_id=person.user_id)
             done = self.try_it(
-                lambda row=row, person=person, by=by: accept(
+                lambda row=row, person=person, ticked=ticked, by=by: accept(
                     tenant_id=self.world.pk,
                     pair=(row.pk, row.generation - old),
                     user=person.user,
                     membership=person,
                     first_name="First",
                     last_name="Last",
-                    leave_other=leave_other,
+                    leave_other=ticked,
                     by=by,
                 )
             )
             assert not (done and old), "a superseded link was accepted"
+            left = place and place.group_id != self.groups[group].pk and place_of(person.user_id) != place
+            assert not left or place.group_id == ticked, "another group than the ticked one was left"
 
     @rule(group=st.integers(0, 1), who=PERSON)
     def decline(self, group, who):

@@ -1,6 +1,9 @@
 """The platform operator's pages: license groups of all organisations, what was bought, who owns it."""
 
+import csv
 import datetime
+import io
+import re
 import uuid
 from types import SimpleNamespace
 
@@ -173,6 +176,31 @@ def test_the_purchase_is_changed_and_told_to_the_organisation(acme, group, user,
     event = told(acme, "licensegroup.purchase-changed")
     assert event.labels["actor"] == "Olga Orlova (platform operator)"
     assert event.license_group_id == group.pk
+
+
+@pytest.mark.spec("LG-138")
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_changed_purchase_is_told_as_the_reader_writes_numbers_and_times(
+    acme, globex, group, operator, alice, charlie, sign_in, language
+):
+    people.license_group(globex, charlie)
+    posted = bought(seats="1500", billing="subscription", expires_at="2031-01-01", version=str(group.version))
+    assert operator.post(group_url(acme, group), posted).status_code == 303
+    event, reader = told(acme, "licensegroup.purchase-changed"), sign_in(alice)
+    for path in ("audit/", f"audit/{event.pk}/"):
+        page = reader.get(acme.url(path), headers={"Accept-Language": language}).text
+        assert re.search(r"1[,.]500 × Plus", page)
+        assert re.search(r"1\.? Jan\.? 2031, 01:00", page)
+        assert "2031-01-01" not in page
+        assert "subscription" not in page
+    (line,) = csv_of(reader.get(acme.url("audit/export.csv?verb=licensegroup.purchase-changed")))
+    assert "1500 × Plus" in line
+    assert "2031-01-01T00:00:00+00:00" in line
+
+
+def csv_of(answer):
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+    return [row["description"] for row in rows]
 
 
 @pytest.mark.spec("LG-138", "LG-139")

@@ -6,11 +6,13 @@ import pytest
 
 from accounts.models import User
 from audit.models import Event
+from audit.tallies import write_open
 from licensing.actions.invitations import resend
 from licensing.actions.members import remove_members
-from licensing.links import invitation_token
+from licensing.models import LicenseRoleBlock
 from tests import factories
 from tests.licensing import people
+from tests.licensing.acceptance import link
 from tests.licensing.pages import at, shown_field
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -36,7 +38,7 @@ def add(browser, world, group, address="erin@mail.test", roles=("user",)):
 
 
 def accept(browser, world, row, **fields):
-    return browser.post(world.url(f"invitations/{invitation_token(row.pk, row.generation)}/"), fields)
+    return browser.post(link(world, row), fields)
 
 
 def roles(world, row):
@@ -48,9 +50,11 @@ def refused(world, member, row, answer):
     """Assert that an acceptance was refused as one's own, and that nothing is lost."""
     assert answer.status_code == 422
     assert OWN in answer.text
+    assert ">Accept<" not in answer.text
     assert people.fresh(world, row).status == "pending"
     assert User.objects.get(pk=member.user_id).email_key is None
     with world.context():
+        write_open(world.pk)
         assert Event.objects.filter(verb="access.refused", labels__reason="own-rights-raised").exists()
 
 
@@ -63,13 +67,50 @@ def test_an_admin_cannot_become_user_by_inviting_another_address_of_their_own(ac
     assert people.used(acme, group) == 0
 
 
+def test_the_page_says_so_and_offers_no_accept_before_anybody_tries(acme, anna, group, erin, admin, by, sign_in):
+    people.join(acme, people.license_group(acme, anna, name="Copiers"), erin, address="erin@directory.test")
+    browser = sign_in(erin)
+    row = add(browser, acme, group)
+    page = browser.get(link(acme, row))
+    assert page.status_code == 200
+    assert OWN in page.text
+    for offered in (">Accept<", 'name="leave_other"', "becomes the verified address"):
+        assert offered not in page.text
+    assert "Decline the invitation" in page.text
+    theirs = people.invited(acme, group, "erin@else.test", by=by)
+    page = browser.get(link(acme, theirs))
+    assert OWN not in page.text
+    assert ">Accept<" in page.text
+    assert 'name="leave_other"' in page.text
+
+
+@pytest.mark.parametrize("who", ["the owner", "an Admin who gains nothing", "an Admin whose User is blocked"])
+def test_the_page_offers_what_the_action_takes(acme, group, erin, admin, anna, owner, sign_in, who):
+    person = anna if who == "the owner" else erin
+    User.objects.filter(pk=person.user_id).update(email=None, email_key=None)
+    browser = sign_in(person)
+    if who == "an Admin whose User is blocked":
+        row = add(browser, acme, group, "own@mail.test", roles=["user", "admin"])
+        with acme.context():
+            LicenseRoleBlock.objects.create(
+                tenant=acme.tenant, group_id=group.pk, address=row.address, address_key=row.address_key,
+                created_at=row.added_at, created_by="Anna Ahlers",
+            )  # fmt: skip
+    else:
+        row = add(browser, acme, group, "own@mail.test", roles=["user"] if who == "the owner" else ["admin"])
+    page = browser.get(link(acme, row))
+    assert OWN not in page.text
+    assert ">Accept<" in page.text
+    assert accept(browser, acme, row).status_code == 303
+
+
 @pytest.mark.spec("LG-74")
 def test_nor_does_the_tick_help_and_the_place_elsewhere_is_kept(acme, anna, group, erin, admin, sign_in):
     copiers = people.license_group(acme, anna, name="Copiers")
     there = people.join(acme, copiers, erin, address="erin@directory.test")
     browser = sign_in(erin)
     row = add(browser, acme, group)
-    refused(acme, erin, row, accept(browser, acme, row, leave_other="yes"))
+    refused(acme, erin, row, accept(browser, acme, row, leave_other=str(copiers.pk)))
     assert roles(acme, there) == ("active", True, False)
 
 

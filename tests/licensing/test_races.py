@@ -63,7 +63,7 @@ class Door:
         return people.row_of(self.world, self.group, address)
 
     def acceptance(self, *, leaving=False):
-        person = self.somebody()
+        person, other = self.somebody(), None
         if leaving:
             other = people.license_group(self.world, self.anna, name=f"Other {self.count}")
             people.join(self.world, other, person)
@@ -77,7 +77,7 @@ class Door:
                 membership=person,
                 first_name="First",
                 last_name="Last",
-                leave_other=leaving,
+                leave_other=other and other.pk,
                 by=by,
             )
 

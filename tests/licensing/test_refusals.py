@@ -2,13 +2,16 @@
 
 import json
 import uuid
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from audit.models import Event
+from audit.tallies import write_open
 from licensing.actions.blocks import block_addresses
 from licensing.actions.groups import ask_domain
 from licensing.links import domain_token
@@ -52,6 +55,7 @@ def stored(world):
 
 def refusals(world):
     with world.context():
+        write_open(world.pk)
         return list(Event.objects.filter(tenant_id=world.pk, outcome="refused").order_by("at", "id"))
 
 
@@ -97,7 +101,7 @@ def test_a_refused_post_of_a_group_changes_nothing_and_leaves_one_event(rooms, w
     assert event.labels["reason"] == reason or reason is None
     assert event.labels["actor"].lower().endswith(f"({who})")
     assert event.license_group_id == event.subject_id == rooms.group.pk
-    assert event.labels.keys() == {"actor", "method", "path", "reason"}
+    assert event.labels.keys() == {"actor", "method", "path", "reason", "first", "last"}
 
 
 def purchase(group, **more):
@@ -128,6 +132,28 @@ def test_what_the_operator_is_refused_stands_in_the_audit_trail_of_the_organisat
     assert event.labels["actor"] == "Olga Orlova (platform operator)"
     assert event.license_group_id == group.pk
     assert refusals(globex) == []
+
+
+@pytest.mark.spec("UM-60")
+def test_equal_refusals_of_the_operator_within_a_minute_are_one_event(rooms, globex):
+    told, fields = len(refusals(rooms.world)), purchase(rooms.group, seats="0")
+    address = f"/operator/{rooms.world.slug}/{rooms.group.pk}/"
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for _ in range(3):
+            assert rooms.people["olga"].post(address, fields).status_code == 422
+        clock.shift(timedelta(seconds=61))
+        assert rooms.people["olga"].post(address, fields).status_code == 422
+        assert [event.count for event in refusals(rooms.world)[told:]] == [3, 1]
+    assert refusals(globex) == []
+
+
+@pytest.mark.spec("UM-60")
+def test_equal_refused_posts_of_a_group_within_a_minute_are_one_event_with_a_count(rooms):
+    told, fields = len(refusals(rooms.world)), {"addresses": "ines@acme.test"}
+    for _ in range(4):
+        rooms.people["anna"].post(at(rooms.world, rooms.group, "blocked/add/"), fields)
+    (event,) = refusals(rooms.world)[told:]
+    assert (event.count, event.labels["reason"], event.license_group_id) == (4, "pending", rooms.group.pk)
 
 
 def test_a_group_that_the_operator_cannot_make_is_told_too(rooms):

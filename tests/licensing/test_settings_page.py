@@ -11,6 +11,8 @@ from tests.licensing import people
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
+PUBLIC = "Anybody can have an address or a domain under acme.test."
+
 
 @pytest.fixture
 def rung(monkeypatch):
@@ -125,6 +127,41 @@ def test_another_domain_gets_a_link_and_its_state_is_shown(acme, group, anna, ur
         again = GroupDomain.objects.get()
     assert (again.mail_state, again.generation) == (MailState.PENDING, 2)
     assert rung == [acme.pk, acme.pk]
+
+
+@pytest.mark.spec("LG-161")
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_domain_that_is_public_by_now_counts_no_more_and_another_is_asked_for(
+    acme, globex, group, anna, by, charlie, url, rung, sign_in, monkeypatch, validated
+):
+    with acme.context():
+        ask_domain(tenant_id=acme.pk, group_id=group.pk, domain="acme.test", address=None, by=by)
+        if not validated:
+            GroupDomain.objects.update(validated_at=None, asked_of="post@acme.test")
+    browser, theirs = sign_in(anna), people.license_group(globex, charlie)
+    assert PUBLIC not in browser.get(url).text
+    monkeypatch.setattr("licensing.public_domains._providers", lambda: frozenset({"acme.test"}))
+    page = browser.get(url).text
+    assert PUBLIC in page
+    assert "open to everybody, so it does not count" in page
+    for words in ("validated</", 'value="acme.test" ', "Send the link again"):
+        assert words not in page.partition('id="domain"')[2]
+    assert PUBLIC not in sign_in(charlie).get(people.page_url(globex, theirs, "settings/")).text
+    answer = browser.post(f"{url}domain/", {"domain": "acme.test", "address": "post@acme.test"})
+    assert answer.status_code == 422
+    answer = browser.post(f"{url}domain/", {"domain": "else.test", "address": "post@else.test"}, follow=True)
+    assert "A link goes to post@else.test." in answer.text  # nothing is lost by it: no question
+    assert PUBLIC not in answer.text
+
+
+@pytest.mark.spec("LG-76", "LG-161")
+def test_nobody_is_admitted_by_a_domain_that_is_public_by_now(acme, group, by, monkeypatch):
+    with acme.context():
+        ask_domain(tenant_id=acme.pk, group_id=group.pk, domain="acme.test", address=None, by=by)
+    for name, status in (("Ida Ilg", "active"), ("Kim Kern", "pending")):
+        person = people.person(acme, name)
+        assert people.invited(acme, group, people.address_of(person, acme), by=by).status == status
+        monkeypatch.setattr("licensing.public_domains._providers", lambda: frozenset({"acme.test"}))
 
 
 def test_a_validated_domain_is_replaced_only_after_a_question(acme, group, anna, url, rung, sign_in):

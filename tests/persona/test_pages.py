@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Tenant
 from audit.models import Event
+from audit.tallies import write_open
 from config.tenancy import operator_context, tenant_context
 from licensing.models import LicenseGroup, LicenseGroupMember
 from personalization.models import PersonalUI
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "oper
 
 def events(world, *verbs):
     with world.context():
+        write_open(world.pk)
         found = Event.objects.filter(verb__in=verbs) if verbs else Event.objects.filter(verb__startswith="panel.")
         return list(found.order_by("at", "id"))
 

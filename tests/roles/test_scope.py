@@ -3,6 +3,7 @@
 import pytest
 
 from audit.models import Event
+from audit.tallies import write_open
 from personalization.models import ManagedUser
 from roles.catalogue import Role
 from tests import factories
@@ -55,6 +56,7 @@ def test_without_an_entry_nothing_opens_and_that_is_told(acme, dora, sign_in, us
     assert response.status_code == 403
     assert "-user" not in response.content.decode()
     with acme.context():
+        write_open(acme.pk)
         assert Event.objects.filter(actor_id=dora.pk, outcome="refused").count() == 1
 
 

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Event
+from audit.tallies import write_open
 from personalization.formats import manifest
 from personalization.models import Backup, SettingsProfile
 from personalization.store import read_manifest
@@ -71,6 +72,7 @@ def items(world, backup):
 
 def verbs(world):
     with world.context():
+        write_open(world.pk)
         return list(Event.objects.order_by("id").values_list("verb", flat=True))
 
 

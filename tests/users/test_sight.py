@@ -12,6 +12,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from audit.models import Event
+from audit.tallies import write_open
 from personalization import access, urls
 from personalization.models import Backup, ManagedUser
 from tests import factories
@@ -135,6 +136,7 @@ def test_a_form_opened_while_the_user_was_in_my_groups_is_told_that_he_has_moved
     assert (answer.status_code, MOVED in answer.content.decode()) == (403, True)
     assert desk.get(page).status_code == 404
     with acme.context():
+        write_open(acme.pk)
         assert list(Event.objects.values_list("verb", "labels__reason")) == [("access.refused", "moved-out-of-groups")]
 
 
