@@ -28,7 +28,7 @@ from roles.rights import rights_of
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 KINDS = ("application", "windows")
-POLL = 0.005
+POLL = 0.002
 WRITTEN = (
     "personalization_backup",
     "personalization_settingsprofile",

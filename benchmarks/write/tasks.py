@@ -21,6 +21,7 @@ from personalization.actions.tasks import cancel_task
 from personalization.models import ManagedUser, TaskState, Verb
 
 SIZES = {"S": 1_000, "M": 10_000}  # users, with ten settings groups each
+MANY = 4  # times as many to cancel: two batches do the others
 PART = 200  # users of the peer: its messages take the same time each
 GROUPS, BACKUPS = 10, 5
 AGE_DAYS = 10  # of benchmarks/sql/delete_older.sql
@@ -54,9 +55,11 @@ def tasks(bench: Bench) -> Iterable[Result]:
             yield _verb(bench, base, Verb.CREATE_BACKUPS, "create", "create_backups", peer=True)
             yield _verb(bench, base, Verb.RESTORE_LATEST, "restore", "restore", peer=True)
             yield _verb(bench, base, Verb.DELETE_OLDER, "delete-older", "delete_older", age_days=AGE_DAYS)
-            yield _cancel(bench, base)
         with settled(little) as base:
             yield _verb(bench, base, Verb.RESTORE_LATEST, "restore-5-percent", "restore")
+        many = bench.tenant(MANY * SIZES[bench.size], groups=GROUPS, backups=BACKUPS, changed=100, name="cancel")
+        with settled(many) as base:
+            yield _cancel(bench, base)
 
 
 def fingerprint(base: Base, verb: str) -> tuple:

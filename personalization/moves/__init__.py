@@ -30,9 +30,10 @@ from personalization.moves.bulk import (
     restore_many,
 )
 from personalization.moves.changes import Effects, Restored, clear, effects_of_task, restore, undo_change
-from personalization.moves.rows import LockedProfile, lock_profiles
+from personalization.moves.rows import WITHOUT_NESTED_LOOPS, LockedProfile, lock_profiles
 
 __all__ = [
+    "WITHOUT_NESTED_LOOPS",
     "AGES",
     "BRING_BACK_DAYS",
     "NEWEST",

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from personalization.moves.backups import AGES, NEWEST, OLD
 from personalization.moves.changes import NOTHING
-from personalization.moves.rows import rows, uuid_set
+from personalization.moves.rows import rows, rows_of_many, uuid_set
 from personalization.store import put_snapshot
 
 
@@ -134,10 +134,10 @@ def restore_many(
         "task": task_id,
     }
     statement = _RESTORE.format(in_groups=_in_groups(settings_group_ids, "p."))
-    found = rows(statement, **parameters)
+    found = rows_of_many(statement, **parameters)
     if any(lacks_nothing for *_, lacks_nothing in found):
         put_snapshot(tenant_id=tenant_id, items=[])
-        found = rows(statement, **parameters)
+        found = rows_of_many(statement, **parameters)
     return {user_id: RestoredUser(changed, is_whole) for user_id, changed, is_whole, _ in found}
 
 
@@ -201,7 +201,7 @@ def delete_older_many(
     Protecting or deleting one backup holds that row and not its profile: whoever was first with it is asked again.
     """
     return dict(
-        rows(
+        rows_of_many(
             f"""
             WITH chosen AS MATERIALIZED (
                 SELECT id, managed_user_id FROM personalization_settingsprofile

@@ -93,11 +93,12 @@ def run_batch(tenant_id, size):
         by = _creator(task)
         if task.state != TaskState.RUNNING:
             _start(task, by, now)
-        items = _due(task, now, size)
+        items = _due(task, now, size + 1)
+        has_more, items = len(items) > size, items[:size]
         if items:
             operations = list(TaskOperation.objects.filter(tenant_id=tenant_id, task_id=task.pk).order_by("position"))
             work(Batch(task, operations, items, by, now))
-        if len(items) == size:
+        if has_more:
             task.save(update_fields=_PROGRESS)
             return Looked(Turn.WORKED)
         held_until = _held_until(task)
@@ -125,7 +126,7 @@ ORDER BY i.id LIMIT %s
 
 
 def _due(task, now, size):
-    """Return up to `size` pending items whose time has come, as Items."""
+    """Return the first `size` pending items whose time has come, as Items."""
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [task.tenant_id, task.pk, now, size])
         return [Item(*row) for row in cursor.fetchall()]

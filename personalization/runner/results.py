@@ -9,6 +9,7 @@ from django.db import connection
 from audit.actions import record_rows
 from config.identifiers import uuid_array
 from personalization.models import ItemState
+from personalization.moves import WITHOUT_NESTED_LOOPS
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ def write(batch, results):
     is_troubled = any(result.error for _, result in pairs)
     with connection.cursor() as cursor:
         cursor.execute(
-            _ITEMS,
+            WITHOUT_NESTED_LOOPS.format(_ITEMS),
             {
                 "tenant": task.tenant_id,
                 "task": task.pk,
