@@ -41,10 +41,17 @@ class Formats:
         figure = f"{count:.1f}" if -99.95 < count < 99.95 else f"{count:.0f}"
         return f"{figure.replace('.', self._point)}{NARROW}{unit}"
 
+    def _local(self, value):
+        """Return an aware time in the person's zone; at the ends of the calendar, where there is none, as it is."""
+        try:
+            return value.astimezone(self.zone)
+        except OverflowError:
+            return value
+
     def day(self, value):
         """Return a date; of an aware time, its date in the person's zone."""
         if isinstance(value, datetime) and value.tzinfo:
-            value = value.astimezone(self.zone)
+            value = self._local(value)
         return self._day % {"day": value.day, "month": self._months[value.month], "year": value.year}
 
     def clock(self, value):
@@ -52,7 +59,7 @@ class Formats:
 
         Where it is another day in UTC, that is named too: expiry and the days of licensing are those of UTC (LG-68).
         """
-        local = value.astimezone(self.zone)
+        local = self._local(value)
         text = f"{self.day(local.date())}, {local.hour:02}:{local.minute:02}:{local.second:02} {local.tzname()}"
         if not local.utcoffset():
             return text
@@ -62,7 +69,7 @@ class Formats:
 
     def moment(self, value):
         """Return an aware time as date and minute in the person's zone, as sentences say it."""
-        local = value.astimezone(self.zone)
+        local = self._local(value)
         return gettext("%(day)s, %(time)s") % {"day": self.day(local), "time": f"{local.hour:02}:{local.minute:02}"}
 
     def ago(self, value, now=None):

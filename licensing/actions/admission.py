@@ -273,7 +273,7 @@ def _merge(group, row, mine, *, by):
     mine.version += 1
     mine.save(update_fields=["is_user", "is_admin", "version"])
     mine.group = group  # the caller names it after the transaction, when no row of the tenant can be read any more
-    labels = {"after": mine.roles}
+    labels = {"after": mine.roles, "invited": row.address}
     tell("license.invitation-accepted", group, [mine], by=by, labels=labels, own=lambda _row: {"before": before})
     return mine
 

@@ -134,7 +134,7 @@ def invite(
     tell("license.invited", group, sorted([*new, *known], key=lambda row: row.address_key), by=by, labels=labels)
     members = [row.pk for row in [*new, *known]]
     admitted = _admit_domain(group, members, by=by)
-    return Invited(len(new), len(known), admitted, _beyond(group), members)
+    return Invited(len(new), len(known), admitted, _beyond(group) if is_user else 0, members)
 
 
 def still_open(group: LicenseGroup, keys: Iterable[str]) -> list[LicenseGroupMember]:

@@ -162,6 +162,8 @@ def _check_purchase(purchase):
         raise Refused(_("Choose how the plan is billed."), field="billing", code="billing")
     if not 0 < len(purchase.plan) <= 60:
         raise Refused(_("A plan has a name of 1 to 60 characters."), field="plan", code="plan")
+    if purchase.expires_at is not None and not 2000 <= purchase.expires_at.year < 3000:
+        raise Refused(_("Choose a time between the years 2000 and 2999."), field="expires_at", code="expires-at")
 
 
 def _locked(alias, tenant_id, group_id, version):

@@ -190,7 +190,8 @@ def _refused(request, row, visitor, error, *, form=None, status=None):
     """Show the page again with the reason; what was begun is rolled back. Written down for the group's Admins."""
     if isinstance(error, InvitationDead):
         raise error
-    request.refusal.by = _nobody_yet(request, row)
+    if not request.membership:  # who is signed in is told by that name, whoever was invited
+        request.refusal.by = _nobody_yet(request, row)
     request.refusal.about = {"subject": row, "license_group_id": row.group_id}
     request.refusal.note(error.code)
     with request_context(request):

@@ -62,6 +62,7 @@ def test_another_persons_address_is_refused_and_touches_nothing(acme, invited, f
         write_open(acme.pk)
         event = Event.objects.get(verb="access.refused")
     assert (event.labels["reason"], event.outcome) == ("other-address", "refused")
+    assert (event.actor_id, event.subject_id) == (frank.pk, row.pk)  # who is signed in, whoever was invited
 
 
 def test_an_account_without_a_session_is_sent_to_sign_in_and_back(acme, invited, ida):

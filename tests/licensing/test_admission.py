@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, User
 from audit.actions import Actor
-from audit.models import Channel
+from audit.models import Channel, Event
 from config.errors import Refused
 from licensing.actions.admission import (
     InvitationDead,
@@ -194,6 +194,9 @@ def test_an_invitation_under_a_second_address_adds_its_roles_to_the_membership(a
     assert people.fresh(acme, row).end_reason == "accepted"
     mine = people.fresh(acme, mine)
     assert (mine.is_user, mine.is_admin) == (True, True)
+    with acme.context():
+        event = Event.objects.get(verb="license.invitation-accepted")
+    assert (event.labels["address"], event.labels["invited"]) == ("f@else.test", "frank@acme.test")
 
 
 # --- auto-assign ----------------------------------------------------------------------------------------------------

@@ -130,6 +130,8 @@ def test_an_owner_is_found_by_login_and_listed_under_the_known_address(acme, ope
         ({"billing": "never"}, "Select a valid choice"),
         ({"frequency": "daily"}, "Select a valid choice"),
         ({"expires_at": "soon"}, "Enter a valid date/time."),
+        ({"expires_at": "9999-12-31T23:59"}, "Choose a time between the years 2000 and 2999."),
+        ({"expires_at": "0001-01-01T00:00"}, "Choose a time between the years 2000 and 2999."),
     ],
 )
 def test_what_cannot_be_bought_is_refused_and_stays_typed(acme, globex, anna, charlie, operator, posted, words):

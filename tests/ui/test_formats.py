@@ -75,3 +75,18 @@ def test_initials_come_from_the_first_and_the_last_word(name, letters):
 def test_a_name_keeps_its_colour():
     assert tint("Alice") == tint("Alice")
     assert {tint(str(number)) for number in range(50)} == set(range(6))
+
+
+@pytest.mark.parametrize(
+    ("zone", "time"),
+    [
+        ("Europe/Berlin", datetime(9999, 12, 31, 23, 59, tzinfo=UTC)),
+        ("America/New_York", datetime(1, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_times_at_the_ends_of_the_calendar_are_told_as_they_are(zone, time):
+    with timezone.override(ZoneInfo(zone)):
+        told = formats()
+        assert str(time.year) in told.day(time)
+        assert "UTC" in told.clock(time)
+        assert str(time.year) in told.moment(time)
