@@ -144,6 +144,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5, "visibility_timeout": 3600}
 CELERY_TASK_PUBLISH_RETRY = False  # the reaper rings again; a request never waits for the broker
+CELERY_DB_REUSE_MAX = sys.maxsize  # connections live as those of requests do: config.celery
 CELERY_TIMEZONE = "UTC"
 
 CACHES = {

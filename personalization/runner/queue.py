@@ -13,14 +13,16 @@ from audit.actions import Actor
 from audit.models import Channel, Outcome
 from config.tenancy import tenant_context
 from personalization.actions.tasks import QUEUE_LOCK, counters, tell
-from personalization.models import ItemState, Task, TaskItem, TaskOperation, TaskState
+from personalization.models import ItemState, SettingsGroup, Task, TaskItem, TaskOperation, TaskState
 from personalization.runner.batch import Batch, Item, work
 from personalization.statistics import learn_tenant
 from roles.rights import Rights, rights_of
 
 log = structlog.get_logger(__name__)
 
-SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 25, 500, 1_000
+SMALLEST_BATCH, LARGEST_BATCH = 25, 1_000
+PROFILES_AT_FIRST = 10_000
+"""So many the first batch of a run may have in its hands, if every user has one in each settings group."""
 FAST_SECONDS = 0.5
 """A batch that took less lets the next one double; one that took twice as long halves it."""
 LONGEST_PAUSE = 10.0
@@ -42,10 +44,12 @@ class Turn(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a look at the queue found: `pause` is the number of seconds until more can be done."""
+    """What a look at the queue found: `pause` is the number of seconds until more can be done, `size` the number of users
+    that the batch could have."""
 
     turn: Turn
     pause: float = 0.0
+    size: int = 0
 
 
 def run_tenant(tenant_id, *, seconds=20.0):
@@ -56,7 +60,7 @@ def run_tenant(tenant_id, *, seconds=20.0):
     """
     if not Tenant.objects.filter(pk=tenant_id, status=Tenant.Status.ACTIVE).exists():
         return None
-    size, deadline, busy_pauses = FIRST_BATCH, time.monotonic() + seconds, iter(BUSY_PAUSES)
+    size, deadline, busy_pauses = None, time.monotonic() + seconds, iter(BUSY_PAUSES)
     while time.monotonic() < deadline:
         started = time.monotonic()
         looked = run_batch(tenant_id, size)
@@ -70,8 +74,14 @@ def run_tenant(tenant_id, *, seconds=20.0):
             continue
         if looked.turn is not Turn.WORKED:
             return None
-        size = next_size(size, time.monotonic() - started)
+        size = next_size(looked.size, time.monotonic() - started)
     return 0
+
+
+def first_size(tenant_id):
+    """Return the number of users of a run's first batch: the fewer, the more settings groups the tenant has."""
+    groups = SettingsGroup.objects.filter(tenant_id=tenant_id).count()
+    return min(max(PROFILES_AT_FIRST // max(groups, 1), SMALLEST_BATCH), LARGEST_BATCH)
 
 
 def next_size(size, took):
@@ -81,8 +91,11 @@ def next_size(size, took):
     return max(size // 2, SMALLEST_BATCH) if took > 2 * FAST_SECONDS else size
 
 
-def run_batch(tenant_id, size):
-    """Do the next batch of the oldest runnable task in a transaction of its own; the last one ends the task."""
+def run_batch(tenant_id, size=None):
+    """Do the next batch of the oldest runnable task in a transaction of its own; the last one ends the task.
+
+    `size` is the number of users at most, None for that of a run's first batch.
+    """
     with tenant_context(tenant_id):
         now = _enter(tenant_id)
         if now is None:
@@ -93,6 +106,7 @@ def run_batch(tenant_id, size):
         by = _creator(task)
         if task.state != TaskState.RUNNING:
             _start(task, by, now)
+        size = size or first_size(tenant_id)
         items = _due(task, now, size + 1)
         has_more, items = len(items) > size, items[:size]
         if items:
@@ -100,13 +114,13 @@ def run_batch(tenant_id, size):
             work(Batch(task, operations, items, by, now))
         if has_more:
             task.save(update_fields=_PROGRESS)
-            return Looked(Turn.WORKED)
+            return Looked(Turn.WORKED, size=size)
         held_until = _held_until(task)
         if held_until is None:
             _finish(task, by, now)
         task.save(update_fields=_PROGRESS)
         if items or held_until is None:
-            return Looked(Turn.WORKED)
+            return Looked(Turn.WORKED, size=size)
         return Looked(Turn.HELD_BACK, min((held_until - now).total_seconds(), LONGEST_PAUSE))
 
 

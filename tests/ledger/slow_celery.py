@@ -17,7 +17,7 @@ django.setup()
 from personalization.runner import batch, queue  # noqa: E402 - needs the apps
 
 SECONDS = float(os.environ["LEDGER_SECONDS"])
-queue.SMALLEST_BATCH = queue.FIRST_BATCH = queue.LARGEST_BATCH = int(os.environ["LEDGER_BATCH"])
+queue.SMALLEST_BATCH = queue.LARGEST_BATCH = int(os.environ["LEDGER_BATCH"])
 _write = batch.write
 
 

@@ -12,7 +12,7 @@ from personalization.actions import backups as single
 from personalization.actions import tasks as actions
 from personalization.models import Backup, TaskState, Verb
 from personalization.runner import Turn, run_batch, run_tenant, steps
-from personalization.runner.queue import FIRST_BATCH
+from personalization.runner.queue import LARGEST_BATCH
 from personalization.statistics import learn_tenant
 from tests import factories
 from tests.ledger.crowd import backups, crowd, fresh, items, let_pauses_pass, profiles, run, states, submit
@@ -126,7 +126,7 @@ def test_a_user_whom_somebody_else_is_changing_stays_pending_and_the_others_go_o
 @pytest.mark.parametrize("verb", [actions.pause_task, actions.cancel_task])
 def test_pause_and_cancel_wait_for_the_batch_and_let_no_other_begin(acme, adam, held_batch, verb):
     inside, go_on = held_batch
-    crowd(acme, FIRST_BATCH + 20, groups=1)
+    crowd(acme, LARGEST_BATCH + 20, groups=1)
     task = submit(acme, adam)
 
     def stop():
@@ -142,9 +142,9 @@ def test_pause_and_cancel_wait_for_the_batch_and_let_no_other_begin(acme, adam, 
     assert pause == [None]
     ended = fresh(acme, task)
     assert ended.state in (TaskState.PAUSED, TaskState.CANCELED)
-    assert ended.done == FIRST_BATCH
-    assert [item.state for item in items(acme, task)][:FIRST_BATCH] == [1] * FIRST_BATCH
-    assert sum(p.version == 2 for p in profiles(acme)) == FIRST_BATCH
+    assert ended.done == LARGEST_BATCH
+    assert [item.state for item in items(acme, task)][:LARGEST_BATCH] == [1] * LARGEST_BATCH
+    assert sum(p.version == 2 for p in profiles(acme)) == LARGEST_BATCH
 
 
 def wait_until_somebody_waits():

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from audit.models import Outcome as EventOutcome
 from personalization.actions import tasks as actions
-from personalization.models import Task, TaskState, Verb
+from personalization.models import SettingsGroup, Task, TaskState, Verb
 from personalization.runner import Turn, run_batch
-from personalization.runner.queue import next_size, verdict
+from personalization.runner.queue import first_size, next_size, verdict
 from tests import factories
 from tests.ledger.crowd import crowd, events, fresh, items, profiles, run, submit
 
@@ -115,6 +115,17 @@ def test_batches_grow_while_they_are_fast_and_shrink_when_they_are_slow():
     assert next_size(400, 0.7) == 400
     assert next_size(400, 1.1) == 200
     assert next_size(25, 9.0) == 25
+
+
+@pytest.mark.parametrize(("groups", "size"), [(0, 1_000), (10, 1_000), (40, 250), (1_000, 25)])
+def test_a_first_batch_is_the_smaller_the_more_settings_groups_there_are(acme, groups, size):
+    with acme.context():
+        SettingsGroup.objects.all().delete()
+        SettingsGroup.objects.bulk_create(
+            SettingsGroup(tenant=acme.tenant, kind="application", name=f"App {n}", name_key=f"app {n}")
+            for n in range(groups)
+        )
+        assert first_size(acme.pk) == size
 
 
 @pytest.mark.spec("AC-TSK-8")
