@@ -95,6 +95,8 @@ class Postgres(Service):
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            # Tests race with 32 threads, each with a connection per role, on every core at once.
+            settings["max_connections"] = str(100 + 100 * processor_count())
         return settings
 
     def process_environment(self) -> dict[str, str]:

@@ -30,12 +30,15 @@ class LicenseGroup(TenantModel):
     used = models.PositiveIntegerField(default=0)  # members with the role User: kept by a trigger
     expires_at = models.DateTimeField(null=True, blank=True)
     auto_assign_users = models.BooleanField(default=True)  # LG-140
+    assigns_by = models.UUIDField(null=True, blank=True)  # the account that switched it on: no reference
     auto_assign_devices = models.BooleanField(default=True)
     tells_blocked = models.BooleanField(default=True)  # LG-E8
     created_at = models.DateTimeField(auto_now_add=True)
     version = models.PositiveIntegerField(default=1)
 
-    app_privileges = "SELECT, UPDATE (name, name_key, auto_assign_users, auto_assign_devices, tells_blocked, version)"
+    app_privileges = (
+        "SELECT, UPDATE (name, name_key, auto_assign_users, assigns_by, auto_assign_devices, tells_blocked, version)"
+    )
     operator_privileges = "SELECT, INSERT, UPDATE, DELETE"
 
     class Meta:
@@ -273,6 +276,7 @@ class GroupDomain(TenantModel):
     group = tenant_foreign_key(LicenseGroup)
     domain = models.CharField(max_length=253, db_collation="C")
     asked_at = models.DateTimeField()
+    asked_by = models.UUIDField(null=True, blank=True)  # the account that set it: no reference
     asked_of = models.CharField(max_length=254, blank=True, default="")  # the address that got the link
     generation = models.PositiveIntegerField(default=1)
     mail_state = models.CharField(max_length=8, choices=MailState, blank=True, default="")
@@ -304,12 +308,13 @@ class Device(TenantModel):
     name = models.CharField(max_length=100)
     name_key = TextKeyField(source="name")
     key_digest = models.CharField(max_length=64, db_collation="C")  # hexadecimal
+    key_by = models.UUIDField(null=True, blank=True)  # the account that the key was shown to: no reference
     added_by = models.CharField(max_length=200)  # a name, as it was
     added_at = models.DateTimeField()
     last_seen_at = models.DateTimeField(null=True, blank=True)  # to the minute
     version = models.PositiveIntegerField(default=1)
 
-    app_privileges = "SELECT, INSERT, UPDATE (key_digest, last_seen_at, version), DELETE"
+    app_privileges = "SELECT, INSERT, UPDATE (key_digest, key_by, last_seen_at, version), DELETE"
 
     class Meta:
         constraints = [

@@ -6,7 +6,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from accounts.signals import signed_in
-from licensing.actions.admission import auto_assign
+from licensing.actions.auto_assign import auto_assign
 from licensing.models import LicenseGroupMember, MemberStatus
 
 log = structlog.get_logger(__name__)

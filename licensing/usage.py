@@ -13,7 +13,15 @@ from django.utils import timezone
 from accounts.models import Membership
 from licensing.access import is_expired
 from licensing.actions.invitations import validated_domain
-from licensing.models import LicencePlace, LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus, SeatDay
+from licensing.models import (
+    GroupDomain,
+    LicencePlace,
+    LicenseGroup,
+    LicenseGroupMember,
+    LicenseRoleBlock,
+    MemberStatus,
+    SeatDay,
+)
 
 SHOWN_DAYS = 90
 FITTED_DAYS = 30
@@ -197,6 +205,10 @@ def utc_today() -> date:
 
 def waiting_for_seats(group: LicenseGroup, domain: str, limit: int = 1000) -> int:
     """Return how many people of the domain auto-assign would admit if seats were free, at most `limit`."""
+    of_group = {"tenant_id": group.tenant_id, "group_id": group.pk}
+    askers = GroupDomain.objects.filter(**of_group, asked_by__isnull=False).values("asked_by")
+    owner = LicenseGroupMember.objects.filter(**of_group, is_owner=True, user_id__isnull=False).values("user_id")
+    opened_by = Q(user_id__in=askers) | Q(user_id=group.assigns_by)  # opens_for_oneself
     blocked = LicenseRoleBlock.objects.filter(tenant_id=group.tenant_id, group_id=group.pk)
     candidates = (
         Membership.objects.filter(
@@ -209,5 +221,6 @@ def waiting_for_seats(group: LicenseGroup, domain: str, limit: int = 1000) -> in
         .exclude(user_id__in=LicencePlace.objects.values("user_id"))
         .exclude(user__email_key__in=blocked.values("address_key"))
         .exclude(user_id__in=blocked.filter(user_id__isnull=False).values("user_id"))
+        .exclude(opened_by & ~Q(user_id__in=owner))
     )
     return candidates.values("pk")[:limit].count()

@@ -1,4 +1,4 @@
-"""How people become members: accepting an invitation, and auto-assign (LG-60, LG-68 to LG-76, LG-141)."""
+"""How people become members by an invitation (LG-60, LG-68 to LG-76)."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,26 +8,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.addresses import domain_of, read_address
 from accounts.models import Membership, Source, User
 from audit.actions import Actor, record
 from config.errors import Conflict, Refused
 from config.identifiers import text_key
 from config.tenancy import tenant_context
-from licensing.access import is_expired
-from licensing.actions.invitations import make_active, split_name
+from licensing.actions.invitations import make_active
 from licensing.actions.members import drop_place
 from licensing.actions.rules import active, check_license, end_members, granting, is_blocked, lock_group, tell
 from licensing.models import (
-    Device,
-    GroupDomain,
     LicencePlace,
-    LicenseGroup,
     LicenseGroupMember,
     MemberStatus,
     role_names,
 )
-from licensing.public_domains import is_public
 
 OWN_GIFT = gettext_lazy(
     "You chose the roles of this invitation yourself. You cannot give yourself a role; another Admin can."
@@ -60,24 +54,6 @@ class PlaceElsewhere(Refused):
         code = "place-moved" if moved else "placed-elsewhere"
         super().__init__(text % {"group": group_name}, field="leave_other", code=code)
         self.group_name = group_name
-
-
-class NotAdmitted(Refused):
-    """Somebody proved to be who they are at a device, and may not use it; `code` says why."""
-
-    status = 403
-
-
-def check_open(group: LicenseGroup) -> None:
-    """Raise NotAdmitted where the group's licence has run out: no device function works then (LG-145)."""
-    if is_expired(group):
-        raise NotAdmitted(_("The licence of %(group)s has expired.") % {"group": group.name}, code="license-expired")
-
-
-def no_place(group: LicenseGroup) -> NotAdmitted:
-    """Return the refusal of somebody who is no User of the group."""
-    text = _("You are no User of %(group)s. Ask its administrators.") % {"group": group.name}
-    return NotAdmitted(text, code="no-place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,120 +252,3 @@ def _merge(group, row, mine, *, by):
     labels = {"after": mine.roles, "invited": row.address}
     tell("license.invitation-accepted", group, [mine], by=by, labels=labels, own=lambda _row: {"before": before})
     return mine
-
-
-@granting
-def auto_assign(*, membership: Membership, by: Actor) -> LicenseGroupMember | None:
-    """Give a person without a User place the role User in the group of the verified address's domain (LG-141).
-
-    Called at every sign-in into the tenant and when an address is verified. Nothing happens without a free seat, for a
-    blocked person, in an expired group, with the switch off, or by a domain that is public by now (LG-161). Inside the
-    tenant's context.
-    """
-    user, tenant_id = membership.user, membership.tenant_id
-    if not user.email_key or is_public(domain_of(user.email_key)):
-        return None
-    if LicencePlace.objects.filter(user_id=user.pk).exists():
-        return None
-    found = GroupDomain.objects.filter(
-        tenant_id=tenant_id,
-        domain=domain_of(user.email_key),
-        validated_at__isnull=False,
-        group__auto_assign_users=True,
-    ).values_list("group_id", flat=True)
-    group_id = found.first()
-    if group_id is None:
-        return None
-    group = lock_group(tenant_id, group_id)
-    mine = active(group).filter(user_id=user.pk).first()
-    if is_blocked(group, user.pk, mine) or is_expired(group) or not group.auto_assign_users or group.free < 1:
-        return None
-    if LicencePlace.objects.filter(user_id=user.pk).exists():  # another sign-in came first
-        return None
-    row = _assigned(group, membership, user.email, user.email_key)
-    tell("license.auto-assigned", group, [row], by=by, labels={}, own=lambda one: {"after": one.roles})
-    return row
-
-
-@granting
-def assign_at_device(*, device: Device, membership: Membership, by: Actor) -> LicenseGroupMember:
-    """Return the place as User of who has authenticated at a device of the group, made now where it may be (LG-141).
-
-    Raises NotAdmitted "no-place" with the switch off, "license-expired", "blocked", "placed-elsewhere", "no-seat",
-    "no-address" and "invited" (see `_listed_under`), "device-gone" where it was removed or got another key meanwhile.
-    Inside the tenant's context.
-    """
-    user, names = membership.user, {"group": device.group.name}
-    held = active(device.group).filter(user_id=user.pk, is_user=True).first()
-    if held:
-        return held
-    group = lock_group(membership.tenant_id, device.group_id)
-    check_open(group)
-    if not Device.objects.filter(tenant_id=group.tenant_id, pk=device.pk, key_digest=device.key_digest).exists():
-        raise NotAdmitted(_("This device was removed, or has another key now."), code="device-gone")
-    mine = active(group).filter(user_id=user.pk).first()
-    if mine and mine.is_user:  # another sign-in came first
-        return mine
-    if not group.auto_assign_users:
-        raise no_place(group)
-    address, key = (mine.address, mine.address_key) if mine else _listed_under(group, membership)
-    if is_blocked(group, user.pk, mine, keys=[key]):
-        raise NotAdmitted(_("You cannot be User of %(group)s. Ask its administrators.") % names, code="blocked")
-    if LicencePlace.objects.filter(user_id=user.pk).exists():
-        raise NotAdmitted(_("You are User of another license group. Leave it first."), code="placed-elsewhere")
-    if group.free < 1:
-        raise NotAdmitted(_("No licence is free in %(group)s. Ask its administrators.") % names, code="no-seat")
-    row = _assigned(group, membership, address, key)
-    labels = {"device": device.name}
-    tell("license.device-assigned", group, [row], by=by, labels=labels, own=lambda one: {"after": one.roles})
-    return row
-
-
-def _listed_under(group, membership):
-    """Return the (address, key) that somebody new is listed under: the proven one, else the directory's.
-
-    A directory's word proves nothing (decision 26): an address that stands in the group already is then somebody else's,
-    until its owner has accepted the invitation.
-    """
-    user = membership.user
-    try:
-        address, key = (user.email, user.email_key) if user.email_key else read_address(membership.contact_email)
-    except Refused:
-        text = _("You have no mail address under which %(group)s could list you.") % {"group": group.name}
-        raise NotAdmitted(text, code="no-address") from None
-    taken = LicenseGroupMember.objects.filter(tenant_id=group.tenant_id, group_id=group.pk, address_key=key)
-    taken = taken.exclude(status=MemberStatus.ENDED)
-    if (taken.exclude(status=MemberStatus.PENDING) if user.email_key else taken).exists():
-        text = _("Your address stands in %(group)s already. Accept the invitation that was sent to it.")
-        raise NotAdmitted(text % {"group": group.name}, code="invited")
-    return address, key
-
-
-def _assigned(group, membership, address, key):
-    mine = active(group).filter(user_id=membership.user_id).first()
-    if mine:
-        mine.is_user, mine.version = True, mine.version + 1
-        mine.save(update_fields=["is_user", "version"])
-        return mine
-    row = LicenseGroupMember.objects.filter(
-        tenant_id=group.tenant_id, group_id=group.pk, address_key=key, status=MemberStatus.PENDING
-    ).first()
-    if row:
-        row.is_user = True
-        make_active(row, membership.user_id, membership.name)
-        return row
-    first, last = split_name(membership.name)
-    now = timezone.now()
-    return LicenseGroupMember.objects.create(
-        tenant_id=group.tenant_id,
-        group_id=group.pk,
-        user_id=membership.user_id,
-        address=address,
-        address_key=key,
-        first_name=first[:100],
-        last_name=last[:100],
-        status=MemberStatus.ACTIVE,
-        is_user=True,
-        added_at=now,
-        last_used_at=now,
-    )

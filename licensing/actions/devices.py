@@ -15,7 +15,7 @@ from config.errors import Conflict, Refused
 from config.identifiers import text_key, uuid7
 from config.names import check_name
 from config.ui.formats import formats
-from licensing.actions.admission import NotAdmitted, check_open
+from licensing.actions.auto_assign import NotAdmitted, check_open
 from licensing.actions.rules import active, check_admin, check_license, check_number, lock_group, tell
 from licensing.device_keys import digest_of, new_key
 from licensing.models import Device, LicenseGroup
@@ -66,8 +66,8 @@ def renew_key(*, tenant_id: UUID, group_id: UUID, device_id: UUID, version: int,
     check_license(group)
     (device,) = _current(group, {device_id: version})
     key = new_key()
-    device.key_digest, device.version = digest_of(key), device.version + 1
-    device.save(update_fields=["key_digest", "version"])
+    device.key_digest, device.key_by, device.version = digest_of(key), by.user_id, device.version + 1
+    device.save(update_fields=["key_digest", "key_by", "version"])
     _tell("device.renewed", group, [device], by=by)
     return device, key
 
@@ -98,7 +98,8 @@ def end_keys(*, tenant_id: UUID, by: Actor) -> int:
         rows = list(Device.objects.select_for_update().filter(tenant_id=tenant_id, group=group).order_by("name_key"))
         for row in rows:
             row.key_digest, row.version = digest_of(new_key()), row.version + 1  # of a key that nobody has seen
-        Device.objects.bulk_update(rows, ["key_digest", "version"], batch_size=MOST_DEVICES)
+            row.key_by = None
+        Device.objects.bulk_update(rows, ["key_digest", "key_by", "version"], batch_size=MOST_DEVICES)
         _tell("device.ended", group, rows, by=by)
         ended += len(rows)
     return ended
@@ -133,6 +134,7 @@ def _insert(group, device_id, name, *, by):
         group=group,
         name=name,
         key_digest=digest_of(key),
+        key_by=by.user_id,
         added_by=by.name[:200],
         added_at=timezone.now(),
     )

@@ -48,10 +48,12 @@ def change_settings(
     changes = {key: [getattr(group, key), value] for key, value in wanted.items() if getattr(group, key) != value}
     if not changes:
         return group
+    if "auto_assign_users" in changes:
+        group.assigns_by = by.user_id
     for key, value in wanted.items():
         setattr(group, key, value)
     group.version += 1
-    group.save(update_fields=[*wanted, "name_key", "version"])
+    group.save(update_fields=[*wanted, "assigns_by", "name_key", "version"])
     words = [f"{key}: {before} → {after}" for key, (before, after) in changes.items()]
     _tell("licensegroup.changed", group, by, {"changes": words})
     return group
@@ -73,7 +75,7 @@ def ask_domain(
     now = timezone.now()
     before = GroupDomain.objects.filter(tenant_id=tenant_id, group_id=group_id).first()
     row = before or GroupDomain(tenant_id=tenant_id, group_id=group_id, generation=0)
-    row.domain, row.asked_at, row.generation = domain, now, row.generation + 1
+    row.domain, row.asked_at, row.asked_by, row.generation = domain, now, by.user_id, row.generation + 1
     row.asked_of = address[0] if address and not is_own else ""
     row.validated_at, row.mail_state = (now, "") if is_own else (None, MailState.PENDING)
     _save(row, domain)

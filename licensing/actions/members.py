@@ -12,6 +12,7 @@ from audit.actions import Actor
 from config.errors import Refused
 from licensing.actions.blocks import add_blocks
 from licensing.actions.rules import (
+    OWN_USER,
     active,
     blocked_among,
     check_admin,
@@ -92,9 +93,7 @@ def _check_gaining(group, gaining, by):
         )
     seated = [row for row in gaining if row.status == MemberStatus.ACTIVE]
     if any(row.user_id == by.user_id and not row.is_owner for row in seated):
-        raise Refused(
-            _("You cannot give yourself the role User; another Admin can."), field="is_user", code="own-rights-raised"
-        )
+        raise Refused(OWN_USER, field="is_user", code="own-rights-raised")
     elsewhere = placed_elsewhere([row.user_id for row in seated])
     if elsewhere:
         named = [row.address for row in seated if row.user_id in elsewhere]

@@ -10,7 +10,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from psycopg import errors
 
 from accounts.models import User
@@ -21,6 +21,7 @@ from config.ui.formats import formats
 from licensing.access import is_expired
 from licensing.models import LicencePlace, LicenseGroup, LicenseGroupMember, LicenseRoleBlock, MemberStatus
 
+OWN_USER = gettext_lazy("You cannot give yourself the role User; another Admin can.")  # decision 20
 MOST_ROWS = 5000  # of one request; more is refused with the number (architecture, "The way of a bulk task")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -11,7 +11,9 @@ from config.errors import Refused
 from config.policy import console_view
 from config.ui.responses import confirm, done, page
 from licensing.access import is_expired
+from licensing.actions.auto_assign import opens_for_oneself
 from licensing.actions.groups import ask_domain, change_settings, check_domain, drop_domain
+from licensing.actions.rules import active
 from licensing.group_forms import DomainForm, GroupSettingsForm, settings_of
 from licensing.mail import is_unknown
 from licensing.models import GroupDomain, MailState
@@ -152,11 +154,20 @@ def _page(request, group, *, form=None, domain_form=None, status=None):
         "domain": row,
         "domain_state": _mail_words(row) if row else None,
         "domain_is_public": row is not None and not counts,
+        "opens_for_viewer": _opens_for_viewer(request, group, row),
         "is_expired": is_expired(group),
     }
     if status is None:
         status = 422 if form.errors else 200
     return page(request, "licensing/settings.html", context, status=status)
+
+
+def _opens_for_viewer(request, group, domain):
+    """Tell whether the reader may miss the role User because they opened the way to it themselves."""
+    if request.user.pk not in (group.assigns_by, domain and domain.asked_by):
+        return False
+    mine = active(group).filter(user_id=request.user.pk).first()
+    return not (mine and mine.is_user) and opens_for_oneself(group, mine, request.user, domain and domain.asked_by)
 
 
 def _mail_words(row):

@@ -19,7 +19,7 @@ from config.errors import Refused
 from config.identifiers import uuid7
 from config.policy import device_view
 from config.tenancy import tenant_context
-from licensing.actions.admission import NotAdmitted, assign_at_device, check_open, no_place
+from licensing.actions.auto_assign import NotAdmitted, assign_at_device, check_open, no_place
 from licensing.actions.members import note_use
 from licensing.device_keys import person_token, read_token
 from licensing.models import LicenseGroupMember, MemberStatus

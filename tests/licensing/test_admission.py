@@ -13,9 +13,9 @@ from licensing.actions.admission import (
     InvitationDead,
     PlaceElsewhere,
     accept,
-    auto_assign,
     place_of,
 )
+from licensing.actions.auto_assign import auto_assign
 from licensing.actions.blocks import block_addresses
 from licensing.actions.groups import ask_domain, change_settings
 from licensing.actions.invitations import invite, note_seat_wanted

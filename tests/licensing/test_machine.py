@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from audit.actions import Actor
 from audit.models import Channel
 from config.errors import Refused
-from licensing.actions.admission import accept, auto_assign, place_of
+from licensing.actions.admission import accept, place_of
+from licensing.actions.auto_assign import auto_assign
 from licensing.actions.blocks import block_addresses, block_members, unblock
 from licensing.actions.groups import ask_domain
 from licensing.actions.invitations import decline, invite, resend

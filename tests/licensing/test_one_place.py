@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 
 from config.errors import Refused
-from licensing.actions.admission import accept, assign_at_device, auto_assign
+from licensing.actions.admission import accept
+from licensing.actions.auto_assign import assign_at_device, auto_assign
 from licensing.actions.blocks import block_addresses, unblock
 from licensing.actions.groups import ask_domain
 from licensing.actions.invitations import invite

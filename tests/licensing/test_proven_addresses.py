@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from accounts.models import User
-from licensing.actions.admission import auto_assign
+from licensing.actions.auto_assign import auto_assign
 from licensing.actions.blocks import block_addresses, block_members
 from licensing.actions.groups import ask_domain
 from licensing.models import LicenseRoleBlock

@@ -10,7 +10,8 @@ import pytest
 from django.db import connection, connections
 
 from config.errors import Refused
-from licensing.actions.admission import accept, auto_assign
+from licensing.actions.admission import accept
+from licensing.actions.auto_assign import auto_assign
 from licensing.actions.blocks import block_members, unblock
 from licensing.actions.groups import ask_domain
 from licensing.actions.invitations import invite
