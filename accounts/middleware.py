@@ -4,10 +4,12 @@ import zoneinfo
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.shortcuts import get_object_or_404
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
+from accounts.backends import request_session
 from accounts.models import Membership, Source, Tenant
 from accounts.origins import origin_of, remember_browser
 
@@ -38,6 +40,25 @@ def _is_stale(membership):
     return membership.groups_read_at is None or membership.groups_read_at < limit
 
 
+def tenant_of(request, slug):
+    """Return the active tenant of an address, or raise Http404; no query where it is the one of the session."""
+    home = request.session.tenant if request.user.is_authenticated else None
+    if home and home.slug == slug and home.status == Tenant.Status.ACTIVE:
+        return home
+    return get_object_or_404(Tenant, slug=slug, status=Tenant.Status.ACTIVE)
+
+
+class AccountMiddleware(AuthenticationMiddleware):
+    """Django's `request.user`; the account comes with the session, so that nobody asks for it again."""
+
+    def __call__(self, request):
+        token = request_session.set(request.session)
+        try:
+            return super().__call__(request)
+        finally:
+            request_session.reset(token)
+
+
 class TenantMiddleware:
     """Find the tenant of `/t/<slug>/…` before the view; the view's decorator opens its context.
 
@@ -62,7 +83,7 @@ class TenantMiddleware:
         slug = kwargs.get("tenant")
         if slug is None:
             return
-        request.tenant = get_object_or_404(Tenant, slug=slug, status=Tenant.Status.ACTIVE)
+        request.tenant = tenant_of(request, slug)
         zone = getattr(request.user, "time_zone", "") or request.tenant.time_zone
         timezone.activate(zoneinfo.ZoneInfo(zone))
         if language := getattr(request.user, "language", ""):  # a person's choice outlives browser and session

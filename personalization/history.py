@@ -2,14 +2,14 @@
 
 import datetime
 from dataclasses import dataclass
-from functools import cache
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Value
+from django.db.models import BooleanField, CharField, Count, F, Max, OuterRef, Q, Subquery
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from audit.models import Event
 from personalization.formats import manifest
-from personalization.models import Backup, Origin, PersonalizationGroup, SettingsProfile, Snapshot, Task
+from personalization.models import Backup, ManagedUser, Origin, SettingsProfile, Snapshot, Task
 from personalization.store import read_manifest_bytes
 
 PAGE = 25
@@ -102,26 +102,38 @@ def with_data(users):
     All are values per row, not joins: under row-level security the planner takes a joined table of the tenant for a few
     rows, begins with it, and sorts every user of the tenant for one page.
     """
-    return users.annotate(**_data())
+    return users.annotate(**_DATA)
 
 
-@cache
-def _data():
-    """Return the annotations of `with_data`: built once, since Django takes as long to make them as to read the rows."""
-    groups = PersonalizationGroup.objects.filter(tenant_id=OuterRef("tenant_id"), pk=OuterRef("group_id"))
-    profiles = SettingsProfile.objects.filter(tenant_id=OuterRef("tenant_id"), managed_user_id=OuterRef("pk"))
-    kept = Backup.objects.filter(tenant_id=OuterRef("tenant_id"), profile_id=OuterRef("pk"), deleted_at=None)
-    return {
-        "group_name": Subquery(groups.values("name")[:1]),
-        "has_settings": _any(profiles.filter(snapshot__isnull=False)),
-        "has_backups": _any(profiles.filter(Exists(kept))),
-    }
-
-
-def _any(rows):
-    """Return True or NULL. An EXISTS in the select list is planned as one hash over all rows of the tenant, because the
-    planner counts rows before the page's LIMIT; a value with a LIMIT of its own is looked up for the rows shown."""
-    return Subquery(rows.annotate(found=Value(True)).values("found")[:1])
+# Written out: Django takes as long to make these from querysets as to read the rows. Each is looked up for the rows that
+# are shown; an EXISTS in the select list would be planned as one hash over all rows of the tenant, because the planner
+# counts rows before the page's LIMIT.
+_USER = ManagedUser._meta.db_table
+_PROFILE = f"""
+    SELECT true FROM personalization_settingsprofile p
+    WHERE p.tenant_id = {_USER}.tenant_id AND p.managed_user_id = {_USER}.id
+"""
+_DATA = {
+    "group_name": RawSQL(
+        f"""
+        SELECT g.name FROM personalization_personalizationgroup g
+        WHERE g.tenant_id = {_USER}.tenant_id AND g.id = {_USER}.group_id
+        """,
+        (),
+        CharField(),
+    ),
+    "has_settings": RawSQL(f"{_PROFILE} AND p.snapshot_id IS NOT NULL LIMIT 1", (), BooleanField()),
+    "has_backups": RawSQL(
+        f"""
+        {_PROFILE} AND EXISTS (
+            SELECT FROM personalization_backup b
+            WHERE b.tenant_id = p.tenant_id AND b.profile_id = p.id AND b.deleted_at IS NULL
+        ) LIMIT 1
+        """,
+        (),
+        BooleanField(),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)

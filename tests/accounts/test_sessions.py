@@ -6,11 +6,14 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.sessions.backends.base import UpdateError
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.actions import end_sessions
-from accounts.models import DirectoryConnection, Membership, Session, Source, User
+from accounts.backends import SessionBackend
+from accounts.models import DirectoryConnection, Membership, Session, Source, Tenant, User
 from accounts.rereading import reread_all
 from audit.actions import Actor
 from audit.models import Channel
@@ -216,3 +219,39 @@ def test_a_page_costs_a_known_number_of_queries_for_the_session(
 ):
     with django_assert_max_num_queries(14):
         annas_browser.get(acme.url("account/"))
+
+
+# --- what comes with a session --------------------------------------------------------------------------------------
+
+
+def test_a_session_its_account_and_its_tenant_are_one_query(acme, anna, annas_browser):
+    with CaptureQueriesContext(connection) as captured:
+        assert annas_browser.get(acme.url()).status_code == 200
+    for table in ("accounts_session", "accounts_user", "accounts_tenant"):
+        assert sum(f"{table} " in one["sql"] or f'"{table}"' in one["sql"] for one in captured) == 1
+
+
+@pytest.mark.parametrize("model", [Session, User, Tenant])
+def test_no_column_of_theirs_needs_to_be_converted_when_it_is_read(model):
+    for field in model._meta.concrete_fields:
+        column = field.get_col(model._meta.db_table)
+        assert not [*field.get_db_converters(connection), *connection.ops.get_db_converters(column)], field
+
+
+def test_a_session_whose_organisation_is_suspended_opens_nothing(acme, anna, annas_browser):
+    acme.tenant.status = Tenant.Status.SUSPENDED
+    acme.tenant.save()
+    assert annas_browser.get(acme.url("account/")).status_code == 404
+
+
+def test_a_session_opens_no_other_organisation_than_its_own(acme, globex, anna, annas_browser):
+    Session.objects.update(tenant_id=globex.pk)  # whatever the column says: what was signed in to is in the session
+    assert annas_browser.get(acme.url("account/")).status_code == 200
+    assert not is_signed_in(annas_browser, globex)
+
+
+def test_an_account_read_for_one_request_is_read_again_for_the_next(acme, anna, annas_browser):
+    assert is_signed_in(annas_browser, acme)
+    User.objects.update(locked_at=timezone.now())
+    assert SessionBackend().get_user(anna.user_id) is None
+    assert not is_signed_in(annas_browser, acme)

@@ -15,9 +15,9 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 
-# session, account, tenant, context in and out, savepoint in and out (the test's own transaction), membership, rights,
+# session with account and tenant, context in and out, savepoint in and out (the test's own transaction), membership, rights,
 # open tallies, rows, limited count
-QUERIES = 13
+QUERIES = 11
 
 
 def write(world, verb="backup.created", *, by, **columns):

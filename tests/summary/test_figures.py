@@ -29,9 +29,9 @@ from tests.summary.page import counted, crowd, press, tiles
 
 pytestmark = pytest.mark.django_db
 
-# session, account, tenant, context in (two) and out, savepoint in and out (the test's own transaction), membership,
+# session with account and tenant, context in (two) and out, savepoint in and out (the test's own transaction), membership,
 # rights, groups, figures, count, nightly run, settings groups, queue, and for a Primary Administrator the database's size
-MOST_QUERIES = 17
+MOST_QUERIES = 15
 
 
 def file(name, data):
