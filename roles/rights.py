@@ -94,35 +94,10 @@ def aggregate(grants):
     )
 
 
-# One statement over the entries, the direct grant tables (decision 3) and the members of license groups. Those tables
-# belong to personalization and licensing; roles knows their names only.
+# One statement over the entries, the direct grants and the members of license groups: migration 0003.
 _SQL = """
-WITH mine AS (
-    SELECT a.id, a.role, a.membership_id, a.group_id,
-           CASE WHEN a.group_id IS NULL THEN '' ELSE a.subject_name END AS via
-    FROM roles_roleassignment a
-    WHERE a.tenant_id = %(tenant)s AND (
-        a.membership_id = %(membership)s
-        OR a.group_id IN (SELECT g.group_id FROM accounts_groupmembership g
-                          WHERE g.tenant_id = %(tenant)s AND g.user_id = %(user)s))
-)
-SELECT mine.role, NULL::uuid, mine.via, mine.id, mine.group_id
-FROM mine WHERE mine.role = %(primary)s
-UNION ALL
-SELECT p.codename, o.content_object_id, mine.via, mine.id, mine.group_id FROM mine
-JOIN personalization_personalizationgroupusergrant o ON o.tenant_id = %(tenant)s AND o.user_id = %(user)s
-JOIN auth_permission p ON p.id = o.permission_id
-WHERE mine.membership_id IS NOT NULL
-UNION ALL
-SELECT p.codename, o.content_object_id, mine.via, mine.id, mine.group_id FROM mine
-JOIN personalization_personalizationgroupgroupgrant o ON o.tenant_id = %(tenant)s AND o.group_id = mine.group_id
-JOIN auth_permission p ON p.id = o.permission_id
-UNION ALL
-SELECT held.role, m.group_id, g.name, m.id, g.id
-FROM licensing_licensegroupmember m
-JOIN licensing_licensegroup g ON g.tenant_id = %(tenant)s AND g.id = m.group_id
-CROSS JOIN LATERAL (VALUES (%(license_admin)s, m.is_admin), (%(license_user)s, m.is_user)) held (role, holds)
-WHERE m.tenant_id = %(tenant)s AND m.user_id = %(user)s AND m.status = 'active' AND held.holds
+SELECT word, covers, via_name, entry, via_group
+FROM roles_grants_of(%(tenant)s, %(membership)s, %(user)s, %(primary)s, %(license_admin)s, %(license_user)s)
 """
 _ROLE_OF = {codename: role for role, codename in GRANT_CODENAMES.items()}
 

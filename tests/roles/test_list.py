@@ -109,7 +109,7 @@ def test_the_list_costs_the_same_at_1_and_at_30_entries(acme, primary, alice):
         factories.entry(acme, person, Role.ADMIN, [acme.finance, acme.sales])
     many = queries()
     assert len(many) == len(few)
-    rights = [one for one in many if "FROM roles_roleassignment a" in one["sql"]]
+    rights = [one for one in many if "FROM roles_grants_of" in one["sql"]]
     assert len(rights) == 1
 
 
