@@ -182,6 +182,6 @@ def test_the_page_asks_as_often_for_thirty_members_as_for_one(acme, anna, sign_i
         with CaptureQueriesContext(connection) as captured:
             browser.get(url)
         counts.append(len(captured))
-        rights = [query for query in captured if "personalization_personalizationgroupusergrant" in query["sql"]]
+        rights = [query for query in captured if "roles_grants_of" in query["sql"]]
         assert len(rights) == 1
     assert counts[0] == counts[1]
