@@ -174,6 +174,17 @@
   watch(document);
   document.addEventListener("htmx:load", (event) => watch(event.detail.elt));
 
+  // --- tabs: the current one is in view, also where they do not all fit --------------------------------------------------
+  const center = (root) => {
+    for (const tab of all(".tabs a[aria-current]", root)) {
+      const frame = tab.closest(".tabs");
+      const [outer, inner] = [frame.getBoundingClientRect(), tab.getBoundingClientRect()];
+      frame.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+    }
+  };
+  center(document);
+  document.addEventListener("htmx:load", (event) => center(event.detail.elt));
+
   // --- colour scheme and sidebar: at once, then kept by the server ------------------------------------------------------
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -48,6 +48,17 @@ def paths(group, small):
     return [one, f"{one}licences/", f"{one}settings/", "licensing/groups/", "licensing/mine/", f"licensing/{small.pk}/"]
 
 
+def test_on_a_telephone_the_tab_of_the_page_is_in_view(opened, licensed):
+    _acme, group, _small = licensed
+    page = opened("alice", "account/")
+    root = page.url.removesuffix("account/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path, name in ((f"licensing/{group.pk}/", "Dashboard"), (f"licensing/{group.pk}/settings/", "Settings")):
+        page.goto(root + path)
+        tab = page.locator(".tabs").get_by_role("link", name=name)
+        expect(tab).to_be_in_viewport(ratio=0.95)
+
+
 def test_every_page_is_clean_for_axe_and_fits_the_window(opened, licensed):
     _acme, group, small = licensed
     page = opened("alice", "account/")
