@@ -7,6 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
@@ -219,5 +220,5 @@ def device_view(identify=None, *, methods=("GET",)):
 
 
 def method_not_allowed(methods):
-    """Return 405 with the Allow header (RFC 9110, 15.5.6)."""
-    return HttpResponseNotAllowed(methods)
+    """Return 405 with the Allow header (RFC 9110, 15.5.6), as a page: an address of a form is easily opened anew."""
+    return HttpResponseNotAllowed(methods, render_to_string("errors/405.html"))

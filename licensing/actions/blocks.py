@@ -9,11 +9,13 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.models import User
 from audit.actions import Actor
 from config.errors import Conflict, Refused
 from licensing.actions.rules import (
     MOST_ROWS,
     accounts_of,
+    active,
     check_admin,
     check_license,
     check_number,
@@ -121,7 +123,10 @@ def plan_addresses(*, tenant_id: UUID, group_id: UUID, addresses: Iterable[tuple
 
 @transaction.atomic
 def unblock(*, tenant_id: UUID, group_id: UUID, block_ids: Iterable[UUID], by: Actor) -> int:
-    """Take entries off the list, all or none; nobody gets a role or a seat by it (LG-121 to LG-124)."""
+    """Take entries off the list, all or none; nobody gets a role or a seat by it (LG-121 to LG-124).
+
+    Raises Refused "own-rights-raised" for one's own: auto-assign would make its Admin User (decision 20); the owner may.
+    """
     group = lock_group(tenant_id, group_id)
     check_admin(group, by)
     check_license(group)
@@ -130,9 +135,21 @@ def unblock(*, tenant_id: UUID, group_id: UUID, block_ids: Iterable[UUID], by: A
     rows = list(LicenseRoleBlock.objects.filter(tenant_id=tenant_id, group_id=group_id, pk__in=wanted))
     if len(rows) != len(wanted):
         raise Conflict(_("Some of these entries are gone already. Nothing was done; select again."), code="block-gone")
+    if _bars_oneself(group, rows, by=by):
+        raise Refused(_("You cannot lift your own block; another Admin can."), code="own-rights-raised")
     LicenseRoleBlock.objects.filter(tenant_id=tenant_id, group_id=group_id, pk__in=wanted).delete()
     tell("license.unblocked", group, sorted(rows, key=lambda row: row.address_key), by=by, labels={})
     return len(rows)
+
+
+def _bars_oneself(group, rows, *, by):
+    mine = active(group).filter(user_id=by.user_id).first()
+    if mine and mine.is_owner:
+        return False
+    keys = {*User.objects.filter(pk=by.user_id).values_list("email_key", flat=True)}
+    if mine:
+        keys.add(mine.address_key)
+    return any(row.user_id == by.user_id or row.address_key in keys for row in rows)
 
 
 def _take_role(group, rows, *, by):

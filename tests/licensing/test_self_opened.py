@@ -4,13 +4,15 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Membership
+from config.errors import Refused
+from licensing.actions.blocks import unblock
 from licensing.actions.devices import renew_key
 from licensing.actions.groups import ask_domain, drop_domain
-from licensing.models import Device
+from licensing.models import Device, LicenseRoleBlock
 from licensing.usage import waiting_for_seats
 from tests import factories
 from tests.licensing import device_cast, people
-from tests.licensing.devices import Api, device, refusal, with_password
+from tests.licensing.devices import Api, block, device, refusal, with_password
 from tests.licensing.test_admission import sign_in as joins
 from tests.licensing.test_devices import switch
 
@@ -115,3 +117,30 @@ def test_settings_tell_whoever_opened_the_way_that_another_admin_can_give_the_ro
     assert NOTE not in desk.get(url).text
     people.change(acme, admin, is_user=True)
     assert NOTE not in browser.get(url).text
+
+
+@pytest.mark.spec("LG-130")
+def test_an_admin_does_not_lift_their_own_block_and_another_admin_does(
+    acme, group, erin, erins, admin, user, by, sign_in
+):
+    block(acme, group, "erin@acme.test", by)
+    block(acme, group, "else@acme.test", by)
+    with acme.context():
+        ids = list(LicenseRoleBlock.objects.order_by("address_key").values_list("pk", flat=True))
+        with pytest.raises(Refused) as caught:
+            unblock(tenant_id=acme.pk, group_id=group.pk, block_ids=ids, by=erins)
+    assert caught.value.code == "own-rights-raised"
+    url = people.page_url(acme, group, f"blocked/{ids[1]}/remove/")
+    answer = sign_in(erin).post(url, {"confirmed": "yes"})
+    assert answer.status_code == 422
+    assert "another Admin can" in answer.text
+    assert people.blocks(acme, group) == {"else@acme.test", "erin@acme.test"}
+    with acme.context():
+        assert unblock(tenant_id=acme.pk, group_id=group.pk, block_ids=ids, by=by) == 2
+
+
+def test_the_owner_lifts_their_own_block(acme, group, anna, by):
+    block(acme, group, "anna@acme.test", by)
+    with acme.context():
+        ids = list(LicenseRoleBlock.objects.values_list("pk", flat=True))
+        assert unblock(tenant_id=acme.pk, group_id=group.pk, block_ids=ids, by=by) == 1

@@ -352,4 +352,6 @@ def test_without_the_forms_token_nothing_happens(acme, alice, bob, bobs, sign_in
 
 @pytest.mark.parametrize("path", ["user-roles/edit/", "user-roles/remove/"])
 def test_bulk_addresses_take_posts_only(acme, primary, path):
-    assert primary.get(acme.url(path)).status_code == 405
+    answer = primary.get(acme.url(path))
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "Go back to the page with the form; nothing was changed." in answer.text
