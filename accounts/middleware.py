@@ -15,7 +15,7 @@ from accounts.origins import origin_of, remember_browser
 
 # Asked in every request: Django takes twice as long to make it as PostgreSQL to answer it.
 _MEMBERSHIP = f"""
-SELECT * FROM {Membership._meta.db_table} WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND is_active LIMIT 1
+SELECT * FROM {Membership._meta.db_table} WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND is_active
 """
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.template import engines
 from django.utils.translation import get_language
-from markupsafe import Markup
 from markupsafe import escape as safe
 
 from config.ui.formats import NONE as NO_VALUE
@@ -95,7 +94,7 @@ def writer(column, now):
     """Return the function (value, row) -> safe HTML that writes this column's cells."""
     words = formats()
     if column.cell:
-        return lambda value, row: cell if type(cell := column.cell(value, row)) is Markup else safe(cell)
+        return lambda value, row: safe(column.cell(value, row))
     if column.kind == "time":
         return lambda value, row: NONE if value is None else words.time_html(value, now)
     if column.kind == "date":

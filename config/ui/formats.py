@@ -52,9 +52,6 @@ class Formats:
         """Return a date; of an aware time, its date in the person's zone."""
         if isinstance(value, datetime) and value.tzinfo:
             value = self._local(value)
-        return self._written(value)
-
-    def _written(self, value):
         return self._day % {"day": value.day, "month": self._months[value.month], "year": value.year}
 
     def clock(self, value):
@@ -63,7 +60,7 @@ class Formats:
         Where it is another day in UTC, that is named too: expiry and the days of licensing are those of UTC (LG-68).
         """
         local = self._local(value)
-        text = f"{self._written(local)}, {local.hour:02}:{local.minute:02}:{local.second:02} {local.tzname()}"
+        text = f"{self.day(local.date())}, {local.hour:02}:{local.minute:02}:{local.second:02} {local.tzname()}"
         if not local.utcoffset():
             return text
         absolute = value.astimezone(UTC)

@@ -73,7 +73,7 @@ def auto_assign(*, membership: Membership, by: Actor) -> LicenseGroupMember | No
         return None
     if LicencePlace.objects.filter(user_id=user.pk).exists():  # another sign-in came first
         return None
-    row = _assigned(group, membership, user.email, user.email_key)
+    row = _assigned(group, mine, membership, user.email, user.email_key)
     tell("license.auto-assigned", group, [row], by=by, labels={}, own=lambda one: {"after": one.roles})
     return row
 
@@ -108,7 +108,7 @@ def assign_at_device(*, device: Device, membership: Membership, by: Actor) -> Li
         raise NotAdmitted(_("You are User of another license group. Leave it first."), code="placed-elsewhere")
     if group.free < 1:
         raise NotAdmitted(_("No licence is free in %(group)s. Ask its administrators.") % names, code="no-seat")
-    row = _assigned(group, membership, address, key)
+    row = _assigned(group, mine, membership, address, key)
     labels = {"device": device.name}
     tell("license.device-assigned", group, [row], by=by, labels=labels, own=lambda one: {"after": one.roles})
     return row
@@ -134,8 +134,7 @@ def _listed_under(group, membership):
     return address, key
 
 
-def _assigned(group, membership, address, key):
-    mine = active(group).filter(user_id=membership.user_id).first()
+def _assigned(group, mine, membership, address, key):
     if mine:
         mine.is_user, mine.version = True, mine.version + 1
         mine.save(update_fields=["is_user", "version"])
