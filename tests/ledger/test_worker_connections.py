@@ -17,13 +17,18 @@ def backends():
 
 @pytest.fixture
 def done(acme, adam, monkeypatch):
-    """Yield a function that has a real worker with two processes do one task, and returns that worker's log."""
+    """Yield a function that has a real worker with two processes do one task, and returns that worker's log.
+
+    The worker is idle then: a task may have been rung for twice, and the process that heard the second bell finds
+    nothing to do, but looks.
+    """
     crowd(acme, 1)
     with farm(monkeypatch, batch=25, seconds=0) as workers:
 
         def one_task():
             task = submit(acme, adam, "create-backups")
             wait_for(acme, task, lambda row: row.state == TaskState.COMPLETED, workers)
+            workers.wait_until_idle()
             return workers.log()
 
         yield one_task

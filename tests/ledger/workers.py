@@ -75,6 +75,18 @@ class Farm:
         self.worker.process.wait()
         self.start_worker()
 
+    def wait_until_idle(self, *, seconds=30):
+        """Wait until the broker holds no message: one that a worker has taken stays there until its work is done.
+
+        Seen twice, because a message is nowhere for a moment while it changes hands.
+        """
+        deadline, seen = time.monotonic() + seconds, 0
+        with redis.Redis(unix_socket_path=str(self.broker.service.socket)) as client:
+            while seen < 2:
+                assert time.monotonic() < deadline, self.log()
+                seen = 0 if client.llen("celery") or client.hlen("unacked") else seen + 1
+                time.sleep(0.05)
+
     def flush_broker(self):
         """Empty the broker: every message is gone."""
         with redis.Redis(unix_socket_path=str(self.broker.service.socket)) as client:
