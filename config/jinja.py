@@ -1,17 +1,22 @@
 """The Jinja2 environment of every template of ours, and the form renderer beside it."""
 
+from functools import partial
+
 import django.forms.renderers
 import django_htmx.jinja
 import jinja2
 from django.conf import settings
 from django.contrib.messages import get_messages
+from django.middleware.csrf import get_token
+from django.template.backends.utils import csrf_input
 from django.template.loader import get_template
-from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import translation
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from config.ui import templating
+from config.ui.addresses import address_of, reopened, static
 from config.ui.views import theme_of
 
 
@@ -43,6 +48,7 @@ def environment(**options):
     )
     env.globals.update(
         static=static,
+        reopened=reopened,
         url=lambda name, *args, **kwargs: reverse(name, args=args or None, kwargs=kwargs or None),
         htmx_script=django_htmx.jinja.htmx_script,
         get_language=translation.get_language,
@@ -78,23 +84,31 @@ class Page:
         self.theme = theme_of(request)
         slug = self.tenant.slug if self.tenant and self.person else None
         may = self.person.may if self.person else lambda permission: False
-        self.tasks_url = reverse("personalization:task-panel", args=[slug]) if slug and may("tasks.view") else None
-        self.search_url = reverse("personalization:user-list", args=[slug]) if slug and may("users.view") else None
-        self.tasks_page_url = reverse("personalization:task-list", args=[slug]) if self.tasks_url else None
-        self.home_url = reverse("personalization:home", args=[slug]) if slug else "/"
-        self.sign_out_url = reverse("accounts:sign-out") if self.person else None
+        self.tasks_url = address_of("personalization:task-panel", slug) if slug and may("tasks.view") else None
+        self.search_url = address_of("personalization:user-list", slug) if slug and may("users.view") else None
+        self.tasks_page_url = address_of("personalization:task-list", slug) if self.tasks_url else None
+        self.home_url = address_of("personalization:home", slug) if slug else "/"
+        self.sign_out_url = address_of("accounts:sign-out") if self.person else None
         account = {
             "label": _("My account"),
             "icon": "user-circle",
         }
         home = slug or getattr(request, "account_tenant", None)  # outside every tenant: that of the session
-        self.account_items = [account | {"url": reverse("accounts:account", args=[home])}] if home else []
+        self.account_items = [account | {"url": address_of("accounts:account", home)}] if home else []
         if self.person and request.user.is_operator:
             operator = {"label": _("License groups (operator)"), "icon": "ticket"}
-            self.account_items.append(operator | {"url": reverse("operator:license-group-list")})
+            self.account_items.append(operator | {"url": address_of("operator:license-group-list")})
         self.chooses_language = bool(self.person and not home)
 
 
 def page_context(request):
-    """Give every template `page` and `messages`."""
-    return {"page": Page(request), "messages": get_messages(request)}
+    """Give every template `page`, `messages`, and the token of its forms.
+
+    The token is masked once an answer, which is what the mask is for (BREACH); Django would do it for every form.
+    """
+    return {
+        "page": Page(request),
+        "messages": get_messages(request),
+        "csrf_token": SimpleLazyObject(partial(get_token, request)),
+        "csrf_input": SimpleLazyObject(partial(csrf_input, request)),
+    }

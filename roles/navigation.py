@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from config.ui.addresses import address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ def navigation(request, rights):
     """Return the sections a person may open: [{"label", "items": [{"label", "url", "icon", "current"}]}]."""
     if not request.tenant or not rights.is_member:
         return []
-    sections, lines, slug = {}, [], [request.tenant.slug]
+    sections, lines, slug = {}, [], request.tenant.slug
     for entry in ENTRIES:
         if rights.may(entry.permission):
-            url = reverse(entry.url_name, args=() if entry.outside else slug)
-            area = reverse(entry.area, args=slug) if entry.area else url
+            url = address_of(entry.url_name, None if entry.outside else slug)
+            area = address_of(entry.area, slug) if entry.area else url
             home = entry.url_name == "personalization:home"
             item = {"label": entry.label, "url": url, "icon": entry.icon, "current": False}
             if request.path == url or not home and request.path.startswith(area):
@@ -64,12 +65,12 @@ def account_navigation(request, home, *, has_place, is_operator):
     ]
     items = []
     for label, url_name, icon, is_open in lines:
-        url = reverse(url_name)
+        url = address_of(url_name)
         current = url != "/" and request.path.startswith(url)
         if is_open:
             items.append({"label": label, "url": url, "icon": icon, "current": current})
     if home:
         name, slug = home
-        back = {"label": name, "url": reverse("personalization:home", args=[slug]), "icon": "arrow-left"}
+        back = {"label": name, "url": address_of("personalization:home", slug), "icon": "arrow-left"}
         items.append(back | {"current": False})
     return [{"label": _("Account"), "items": items}]

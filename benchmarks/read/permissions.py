@@ -22,8 +22,9 @@ from benchmarks.fixtures import Bench, member, page, sign_in
 from benchmarks.frame import Result, at_least, at_most, benchmark, holds, race
 from benchmarks.peers.models import GroupObjectPermission, UserObjectPermission
 from benchmarks.read.desks import OWN, desks_of, divided
-from benchmarks.read.lists import page_size
+from benchmarks.read.lists import ORDER, page_size
 from config.tenancy import tenant_context
+from config.ui.keyset import of_shares, ordered
 from personalization.access import visible_users
 from personalization.models import ManagedUser
 from roles.catalogue import Role
@@ -56,8 +57,14 @@ class Desk:
 
     def ours(self) -> QuerySet[ManagedUser]:
         """The users of the operator's groups: one query for the rights, then a plain predicate."""
-        rows = visible_users(rights_of(self.person), self.tenant.pk)
-        return rows.order_by("name_key", "domain_key", "id")
+        return visible_users(rights_of(self.person), self.tenant.pk)
+
+    def page(self) -> QuerySet[ManagedUser]:
+        """A page of them as the product's list reads it: each group's rows in order, merged."""
+        rights = rights_of(self.person)
+        rows = visible_users(rights, self.tenant.pk)
+        first = of_shares(rows, ORDER, "group_id", sorted(rights.groups, key=str), ROWS)
+        return ordered(first, ORDER, backward=False)
 
     def guardian(self) -> QuerySet[ManagedUser]:
         """The same by guardian, asked for as little as it can be: no superuser, no global permissions."""
@@ -94,9 +101,9 @@ def permissions(bench: Bench) -> Iterable[Result]:
 
 
 def _reads(bench: Bench, desk: Desk) -> Iterable[Result]:
-    for name, read in (("page", _keys), ("count", QuerySet.count)):
+    for name, read, ours in (("page", _keys, desk.page), ("count", QuerySet.count, desk.ours)):
         variants = {
-            "ours": inside(desk, read, desk.ours),
+            "ours": inside(desk, read, ours),
             "guardian": inside(desk, read, desk.guardian),
             "no permission": inside(desk, read, desk.users),
         }
@@ -108,7 +115,7 @@ def _reads(bench: Bench, desk: Desk) -> Iterable[Result]:
         result.ours["queries"] = query_count(variants["ours"]) - 2  # the context's own two
         if name == "page":
             other = desk.narrowed()
-            few = inside(other, _keys, other.ours)
+            few = inside(other, _keys, other.page)
             groups = race({"20 groups": variants["ours"], "2 groups": few}, rounds=bench.rounds, repeat=8)
             result.growth["time, 2 → 20 groups"] = groups.ratio("20 groups", "2 groups").median
             result.samples["groups"] = groups
@@ -123,12 +130,14 @@ def _reads(bench: Bench, desk: Desk) -> Iterable[Result]:
 def _look_at_plans(bench: Bench, desk: Desk, result: Result) -> None:
     """Count what the page reads for an operator in 20 groups and for one in 2, who sees a hundredth of the users."""
     for name, one in (("20_groups", desk), ("2_groups", desk.narrowed())):
-        found = statements(inside(one, _keys, one.ours))
+        found = statements(inside(one, _keys, one.page))
         plan = explain(
             next(each for each in found if "personalization_manageduser" in each.sql), tenant_id=one.tenant.pk
         )
         result.ours[f"buffers_{name}"] = plan.buffers
-        result.bars.append(holds(f"no sort of more than 1,000 rows, {name.replace('_', ' ')}", not plan.sorts()))
+        taken = ROWS * int(name.split("_")[0])
+        text = f"no sort of more than a page of each group, {name.replace('_', ' ')}"
+        result.bars.append(holds(text, not plan.sorts(over=taken)))
     if bench.size == "M":
         result.bars.append(at_least("guardian ÷ ours", result.peers["guardian"].median, 5, wall=True))
 

@@ -25,6 +25,7 @@ class Formats:
         self._months = [""] + [str(MONTHS_3[month]).title() for month in range(1, 13)]
         self._day = gettext("%(day)d %(month)s %(year)d")
         self._phrases = {}
+        self._date = lru_cache(maxsize=4096)(self._write_date)  # a page's times are of few days
 
     def integer(self, number):
         """Return the number with grouped thousands."""
@@ -50,8 +51,11 @@ class Formats:
 
     def day(self, value):
         """Return a date; of an aware time, its date in the person's zone."""
-        if isinstance(value, datetime) and value.tzinfo:
-            value = self._local(value)
+        if isinstance(value, datetime):
+            value = (self._local(value) if value.tzinfo else value).date()
+        return self._date(value)
+
+    def _write_date(self, value):
         return self._day % {"day": value.day, "month": self._months[value.month], "year": value.year}
 
     def clock(self, value):
@@ -60,11 +64,12 @@ class Formats:
         Where it is another day in UTC, that is named too: expiry and the days of licensing are those of UTC (LG-68).
         """
         local = self._local(value)
-        text = f"{self.day(local.date())}, {local.hour:02}:{local.minute:02}:{local.second:02} {local.tzname()}"
+        day = local.date()
+        text = f"{self._date(day)}, {local.hour:02}:{local.minute:02}:{local.second:02} {local.tzname()}"
         if not local.utcoffset():
             return text
         absolute = value.astimezone(UTC)
-        day = "" if absolute.date() == local.date() else f"{self.day(absolute.date())}, "
+        day = "" if absolute.date() == day else f"{self._date(absolute.date())}, "
         return f"{text} ({day}{absolute.hour:02}:{absolute.minute:02} UTC)"
 
     def moment(self, value):

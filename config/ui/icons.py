@@ -12,8 +12,9 @@ from xml.etree import ElementTree as ET
 from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.storage import FileSystemStorage
-from django.templatetags.static import static
 from markupsafe import Markup, escape
+
+from config.ui.addresses import static
 
 SPRITE = "icons.svg"
 SVG = "http://www.w3.org/2000/svg"

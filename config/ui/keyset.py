@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.core.exceptions import BadRequest, ValidationError
+from django.core.exceptions import BadRequest, EmptyResultSet, ValidationError
 from django.db.models import BooleanField, CharField, F, Func, IntegerField, Q, TextField, Value
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 LONGEST = 4000  # characters of a cursor
@@ -159,14 +160,52 @@ def beyond(queryset, order, values, *, backward):
     return queryset.filter(condition)
 
 
+def _terms(queryset, order, backward):
+    """Return (name, whether it falls, where empty values are named to stand) of each sort field."""
+    falling = order.descending != backward
+    places = {"nulls_first": True} if (order.nulls == "first") != falling else {"nulls_last": True}
+    return [(name, falling, places if nullable(queryset, name) else {}) for name in order.fields]
+
+
 def ordered(queryset, order, *, backward):
     """Return the queryset in this order, or in its reverse."""
-    falling = order.descending != backward
-    nulls_first = (order.nulls == "first") != falling
-    terms = []
-    for name in order.fields:
-        places = {}
-        if nullable(queryset, name):
-            places = {"nulls_first": True} if nulls_first else {"nulls_last": True}
-        terms.append(F(name).desc(**places) if falling else F(name).asc(**places))
-    return queryset.order_by(*terms)
+    terms = _terms(queryset, order, backward)
+    return queryset.order_by(*(F(name).desc(**at) if falls else F(name).asc(**at) for name, falls, at in terms))
+
+
+class _Among(Func):
+    """`key = ANY(ARRAY(SELECT …))`: the keys are known before rows are read by them, whatever the planner guesses."""
+
+    output_field = BooleanField()
+
+    def __init__(self, key, sql, params, **extra):
+        super().__init__(key, **extra)
+        self.keys = sql, params
+
+    def as_sql(self, compiler, connection, **context):
+        sql, params = compiler.compile(self.get_source_expressions()[0])
+        return f"{sql} = ANY(ARRAY({self.keys[0]}))", [*params, *self.keys[1]]
+
+
+def of_shares(queryset, order, field, values, rows, *, backward=False):
+    """Return the queryset limited to the first `rows` rows of those whose `field` has one of these values, UUIDs.
+
+    An index gives the rows of one value in order, not those of several: PostgreSQL would sort them all. So it takes
+    `rows` of each value, and sorts those. (Ordered statements for each value, merged, are planned longer than this runs.)
+    """
+    of_one = ordered(queryset.filter(**{field: RawSQL("share.value", ())}), order, backward=backward)
+    try:
+        sql, params = of_one.values(*order.fields)[:rows].query.sql_with_params()
+    except EmptyResultSet:
+        return queryset.none()
+    directions = [
+        f"{place} {'DESC' if falls else 'ASC'}" + "".join(f" {words.replace('_', ' ').upper()}" for words in nulls)
+        for place, (_, falls, nulls) in enumerate(_terms(queryset, order, backward), start=1)
+    ]
+    first = f"""
+        SELECT pk FROM (
+            SELECT of_one.* FROM unnest(%s::uuid[]) share(value) CROSS JOIN LATERAL ({sql}) of_one
+            ORDER BY {", ".join(directions)} LIMIT %s
+        ) first
+    """
+    return queryset.filter(_Among(F("pk"), first, (list(values), *params, rows)))

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -25,7 +27,7 @@ from config.ui.responses import fragment, page
 __all__ = ["BulkAction", "Column", "Listing", "RowAction", "filtered", "list_page"]
 
 COUNT_LIMIT = 10_000
-MOST_SHARES = 50  # beyond, planning as many statements would cost more than it saves
+MOST_SHARES = 200  # beyond, a page of each is as dear to sort as what there is
 _STAND_INS = {UUID: UUID(int=2**128 - 1), int: 2**31 - 1}
 
 
@@ -163,7 +165,7 @@ class Listing:
         found = list(rows[: self.page_size + 1])
         more = len(found) > self.page_size
         self.records = found[: self.page_size][:: -1 if backward else 1]
-        self.count = self.queryset.order_by().values("pk")[: COUNT_LIMIT + 1].count()
+        self.count = _limited_count(self.queryset)
         ends = dict(zip(("before", "after"), (self.records[:1], self.records[-1:]), strict=True))
         has = {"before": more if backward else "after" in self.cursors, "after": backward or more}
         self.previous_url, self.next_url = (
@@ -175,13 +177,7 @@ class Listing:
         field, values = self.shares() or ("", ())
         if not 1 < len(values) <= MOST_SHARES:
             return queryset
-        first, *others = (
-            keyset.ordered(queryset.filter(**{field: value}), self.order, backward=backward).values("pk")[
-                : self.page_size + 1
-            ]
-            for value in values
-        )
-        return queryset.filter(pk__in=first.union(*others, all=True))
+        return keyset.of_shares(queryset, self.order, field, values, self.page_size + 1, backward=backward)
 
     def _cursor(self, row):
         return keyset.encode(self.order, [getattr(row, name) for name in self.order.fields])
@@ -274,38 +270,39 @@ class Listing:
         """
         if not self.records:
             return ""
-        columns = self.shown_columns()
-        index = {name: place for place, name in enumerate(self.records[0]._fields)}
-        now = timezone.now()
-        cells = [(f"cell{place}", writer(column, now), index[column.read[0]]) for place, column in enumerate(columns)]
+        columns, records = self.shown_columns(), self.records
+        index = {name: place for place, name in enumerate(records[0]._fields)}
         pattern, sometimes = self._row_pattern(columns)
-        offers = [(slot, button, self._offered(shown)) for slot, shown, button in sometimes]
-        name_at, target_at = index[self.row_label or columns[0].read[0]], index[self.row_target]
+        name, target = index[self.row_label or columns[0].read[0]], index[self.row_target]
+        cells = {"key": self._keys(0), "name": [escape(str(row[name])) for row in records]}
+        cells["target"] = self._keys(target) if target else cells["key"]
+        now = timezone.now()
+        for place, column in enumerate(columns):
+            write, at = writer(column, now), index[column.read[0]]
+            cells[f"cell{place}"] = [write(row[at], row) for row in records]
+        for slot, shown, button in sometimes:
+            cells[slot] = self._offered(shown, button.fill(cells))
         limited = [action for action, _address in self.bulk if action.allows]
-        rows = []
-        quoted = not isinstance(self.records[0][0], UUID | int)
-        for number, row in enumerate(self.records):
-            key = str(row[0])
-            values = {"key": quote(key, safe="") if quoted else key, "name": escape(str(row[name_at]))}
-            values["target"] = quote(str(row[target_at]), safe="") if target_at else values["key"]
-            for slot, write, place in cells:
-                values[slot] = write(row[place], row)
-            for slot, button, (has, otherwise) in offers:
-                values[slot] = button.fill(values) if has[number] else otherwise
-            if limited:
-                values["allows"] = " ".join([action.name for action in limited if action.allows(row)])
-            rows.append(pattern.fill(values))
-        return Markup("".join(rows))
+        if limited:
+            cells["allows"] = [" ".join([each.name for each in limited if each.allows(row)]) for row in records]
+        return Markup("".join(pattern.fill(cells)))
 
-    def _offered(self, shown):
-        """Return which rows of the page have an action, and what stands in its place in the others: room, so that icons
-        line up; nothing where no row of the page has it."""
+    def _keys(self, place):
+        """Return the keys at this place of the rows as they stand in an address."""
+        if isinstance(self.records[0][place], UUID | int):
+            return [str(row[place]) for row in self.records]
+        return [quote(str(row[place]), safe="") for row in self.records]
+
+    def _offered(self, shown, buttons):
+        """Return the buttons of an action that not every row has. Where a row lacks it there is room, so that icons line
+        up; nothing where no row of the page has it."""
         has = [shown(row) for row in self.records]
-        return has, macro("row_gap") if any(has) else ""
+        otherwise = macro("row_gap") if any(has) else ""
+        return [button if there else otherwise for button, there in zip(buttons, has, strict=True)]
 
     def _row_pattern(self, columns):
         """Return the Pattern of a row, and (slot, shown, Pattern) of the actions that only some rows have."""
-        slots = {slot: stand_in(slot) for slot in ("key", "name", "target", "allows")}
+        slots = ("key", "name", "target", "allows")
         sometimes, buttons = [], []
         for place, action in enumerate(self.actions):
             address = self._row_address(action.url_name)
@@ -314,18 +311,17 @@ class Listing:
                 str(action.label),
                 action.icon,
                 address,
-                slots["name"],
+                stand_in("name"),
                 action.dialog,
                 action.method,
                 action.danger,
                 f"{self.id}-row",
             )
             if action.shown:
-                sometimes.append((f"action{place}", action.shown, Pattern(button, **slots)))
+                sometimes.append((f"action{place}", action.shown, Pattern(button, slots)))
                 button = stand_in(f"action{place}")
             buttons.append(button)
-        filled = {f"cell{place}": stand_in(f"cell{place}") for place in range(len(columns))}
-        filled |= {slot: stand_in(slot) for slot, _shown, _button in sometimes}
+        filled = [*slots, *(f"cell{place}" for place in range(len(columns))), *(slot for slot, *_ in sometimes)]
         row = macro(
             "list_row",
             self._row_address(self.row_url, "target") if self.row_url else None,
@@ -334,7 +330,18 @@ class Listing:
             f"{self.id}-bulk" if self.bulk else None,
             any(action.allows for action, _address in self.bulk),
         )
-        return Pattern(row, **slots, **filled), sometimes
+        return Pattern(row, filled), sometimes
+
+
+def _limited_count(queryset):
+    """Return the number of rows, COUNT_LIMIT + 1 where there are more. Said in SQL: Django copies the query to count it."""
+    try:
+        rows, params = queryset.order_by().values("pk")[: COUNT_LIMIT + 1].query.sql_with_params()
+    except EmptyResultSet:
+        return 0
+    with connections[queryset.db].cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM ({rows}) found", params)
+        return cursor.fetchone()[0]
 
 
 def list_page(request, listing_class, queryset, template, context=None):

@@ -1,5 +1,6 @@
 """Answers of the wiring: what is too large, and whether the process lives while the database is away."""
 
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -19,6 +20,18 @@ def test_a_form_over_the_limits_is_answered_with_413_and_a_sentence(acme, alice,
 
 def test_an_address_that_cannot_be_read_stays_a_400(acme, alice, sign_in):
     assert sign_in(alice).post(acme.url("user-roles/edit/"), {"pk": ["nonsense"]}).status_code == 400
+
+
+def test_the_token_of_forms_is_masked_anew_for_each_answer_and_is_taken(acme, alice, sign_in):
+    browser = sign_in(alice)
+    browser.handler.enforce_csrf_checks = True
+    pages = [browser.get(acme.url("account/")).text for _ in range(2)]
+    first, second = ({*re.findall(r'csrfmiddlewaretoken" value="([^"]+)"', text)} for text in pages)
+    assert len(first) == len(second) == 1 and first != second
+    for token in (*first, *second, *re.findall(r'"X-CSRFToken": "([^"]+)"', pages[0])):
+        sent = {"theme": "dark", "back": "/", "csrfmiddlewaretoken": token}
+        assert browser.post("/display/", sent).status_code == 303
+    assert browser.post("/display/", {"theme": "dark", "back": "/"}).status_code == 403
 
 
 @contextmanager
