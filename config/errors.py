@@ -17,10 +17,13 @@ class Refused(Exception):
 
 
 class Conflict(Refused):
-    """The page was stale or a rule about others forbids it (409): `changes` lists (what, before, now) since it was shown."""
+    """The page was stale or a rule about others forbids it (409): `changes` lists (what, before, now) since it was shown.
+
+    `back`: the address that shows what is there now, where that is not the page behind the request's own.
+    """
 
     status = 409
 
-    def __init__(self, message, *, field=None, code="conflict", changes=()):
+    def __init__(self, message, *, field=None, code="conflict", changes=(), back=None):
         super().__init__(message, field=field, code=code)
-        self.changes = tuple(changes)
+        self.changes, self.back = tuple(changes), back

@@ -122,10 +122,10 @@ def get_profile(rights, tenant_id, user_id, pk, *, seen=None):
     return profile
 
 
-def get_backup(rights, tenant_id, pk, *, deleted=False, seen=None):
-    """Return a backup of a visible user; a deleted one only where `deleted` says so."""
+def get_backup(rights, tenant_id, pk, *, seen=None):
+    """Return a backup of a visible user, deleted or not."""
     backups = Backup.objects.select_related("profile__managed_user", "profile__settings_group", "snapshot")
-    backup = get_object_or_404(backups, tenant_id=tenant_id, pk=pk, deleted_at__isnull=not deleted)
+    backup = get_object_or_404(backups, tenant_id=tenant_id, pk=pk)
     user = backup.profile.managed_user
     if not (rights.is_primary or user.group_id in rights.groups):
         raise _out_of_sight(user.pk, seen)

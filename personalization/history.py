@@ -13,6 +13,7 @@ from personalization.models import Backup, ManagedUser, Origin, SettingsProfile,
 from personalization.store import read_manifest_bytes
 
 PAGE = 25
+NEWEST = 8
 NAMES_SHOWN = 12
 COMPARED_BYTES = 400_000  # stored size of all manifests of a page up to which the timeline says what changed
 
@@ -36,6 +37,16 @@ def profiles_of(user):
         )
         .order_by("settings_group__kind", "settings_group__name_key", "variant")
     )
+
+
+def newest_backups(user, profiles):
+    """Return the NEWEST newest backups of a user's settings profiles, each with its profile. One query."""
+    by_key = {profile.pk: profile for profile in profiles}
+    rows = Backup.objects.filter(tenant_id=user.tenant_id, profile_id__in=by_key, deleted_at=None)
+    found = list(rows.order_by("-created_at", "-id")[:NEWEST])
+    for row in found:
+        row.profile = by_key[row.profile_id]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

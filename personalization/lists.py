@@ -13,7 +13,7 @@ from config.ui.formats import NONE
 from config.ui.lists import Column, Listing
 from personalization.access import search_users
 from personalization.models import ItemState, TaskState
-from personalization.outcomes import outcome_text
+from personalization.outcomes import Outcome, outcome_text
 
 
 class UserSearchForm(forms.Form):
@@ -128,11 +128,12 @@ class TaskList(Listing):
 
 
 class TaskItemFilterForm(forms.Form):
-    """Results by outcome and by leading characters of the user."""
+    """Results by state, and by what happened: an undo skips whom it must, and that is a success too."""
 
     state = forms.TypedChoiceField(
         label=_("Result"), required=False, coerce=int, empty_value=None, choices=[("", _("All")), *ItemState.choices]
     )
+    outcome = forms.ChoiceField(label=_("What happened"), required=False, choices=[("", _("All")), *Outcome.choices])
 
 
 def _tries(failed, row):
@@ -172,4 +173,6 @@ class TaskItemList(Listing):
     empty_text = _("No users matched.")
 
     def filter(self, queryset, cleaned):
-        return queryset if cleaned["state"] is None else queryset.filter(state=cleaned["state"])
+        if cleaned["state"] is not None:
+            queryset = queryset.filter(state=cleaned["state"])
+        return queryset.filter(outcome=cleaned["outcome"]) if cleaned["outcome"] else queryset

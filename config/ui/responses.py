@@ -1,7 +1,5 @@
 """Answers of views: a page or one block of it, dialogs, confirmations, and what follows a success."""
 
-import posixpath
-
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template import engines
@@ -10,6 +8,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from jinja2_fragments import render_block
+
+from config.ui.addresses import above, reopened
 
 DIALOG = "dialog"
 HEADERS = ("HX-Request", "HX-Target")
@@ -101,7 +101,7 @@ def confirm(request, *, title, consequence, verb, back, hidden=(), typed=None, d
 
 def conflict(request, exception):
     """Answer a refusal that no form has caught with what changed: as a dialog over the page where htmx asked."""
-    context = {"conflict": exception, "back": _page_behind(request)}
+    context = {"conflict": exception, "back": getattr(exception, "back", None) or _page_behind(request)}
     if not request.htmx:
         return page(request, "errors/409.html", {**context, "modal": False}, status=exception.status)
     response = fragment(request, "errors/409.html", "dialog", {**context, "modal": True}, status=exception.status)
@@ -110,13 +110,10 @@ def conflict(request, exception):
 
 
 def _page_behind(request):
-    """Return the address that shows what is there now: one that only takes posts lies below its page's, and so does one
-    that refuses to be opened."""
+    """Return the address that shows what is there now; above a page that refuses to be opened."""
     if shown := request.headers.get("HX-Current-URL"):
         return shown
-    policy = getattr(request.resolver_match and request.resolver_match.func, "policy", None)
-    shows_nothing = request.method == "GET" or (policy is not None and "GET" not in policy.methods)
-    return f"{posixpath.dirname(request.path.rstrip('/'))}/" if shows_nothing else request.get_full_path()
+    return above(request.path) if request.method == "GET" else reopened(request)
 
 
 def ask_to_give_up(request, *, title, warning, text, verb, back):

@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.submissions import once
-from config.errors import Refused
+from config.errors import Conflict, Refused
 from config.policy import console_view
 from config.ui.formats import formats
 from config.ui.responses import confirm, dialog, done
@@ -26,7 +26,22 @@ def _named(backup):
 
 
 def _backup(request, pk, *, deleted=False):
-    return get_backup(request.rights, request.tenant.pk, pk, deleted=deleted, seen=seen_user(request))
+    """Return a backup of a visible user; raise Conflict where it is deleted, or with `deleted` where it is back."""
+    backup = get_backup(request.rights, request.tenant.pk, pk, seen=seen_user(request))
+    if (backup.deleted_at is not None) == deleted:
+        return backup
+    if deleted:
+        raise Conflict(
+            _("The backup of %(at)s is back already.") % _named(backup),
+            code="backup-back",
+            back=address_of(request, backup.profile),
+        )
+    raise Conflict(
+        _("The backup of %(at)s was deleted. What is deleted can be brought back for 30 days.") % _named(backup),
+        code="backup-deleted",
+        changes=[(_("Deleted"), None, when(backup.deleted_at))],
+        back=address_of(request, backup.profile),
+    )
 
 
 def _carried(request, backup, version):
@@ -121,8 +136,9 @@ def _change_text(changes):
 
 
 @console_view("users.change", methods=("POST",))
+@once
 def undo(request, pk):
-    """Undo the last change with one click."""
+    """Undo the last change with one click; a second click gets the answer of the first."""
     backup = _backup(request, pk)
     actions.undo_change(backup=backup, by=request.actor)
     return done(

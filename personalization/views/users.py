@@ -7,6 +7,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.submissions import hidden
 from config.policy import console_view
 from config.ui.formats import formats
 from config.ui.lists import list_page
@@ -14,7 +15,7 @@ from config.ui.responses import page
 from personalization.access import get_backup, get_profile, get_user, proof_of, visible_users
 from personalization.actions.backups import protection_text
 from personalization.clock import when
-from personalization.history import last_change, profiles_of, timeline, with_data
+from personalization.history import last_change, newest_backups, profiles_of, timeline, with_data
 from personalization.lists import ManagedUserList
 
 
@@ -27,7 +28,7 @@ def user_list(request):
 
 @console_view("users.view")
 def user(request, pk):
-    """Show one user's settings groups with size and last save."""
+    """Show one user's settings groups with size and last save, and the newest backups of all of them."""
     row = get_user(request.rights, request.tenant.pk, pk)
     profiles = list(profiles_of(row))
     stored = [profile for profile in profiles if profile.snapshot]
@@ -38,8 +39,10 @@ def user(request, pk):
         {
             "user": row,
             "proof": proof_of(request, row.pk),
+            "submission": hidden(request),
             "profiles": profiles,
             "stored": stored,
+            "newest": newest_backups(row, profiles),
             "sizes": [(profile.settings_group.name, profile.snapshot.size, None) for profile in largest],
             "size_words": [formats().size(profile.snapshot.size) for profile in largest],
         },
@@ -80,6 +83,7 @@ def profile(request, pk, profile):
             "protection_text": protection_text,
             "takes_effect": takes_effect(row),
             "proof": proof_of(request, row.managed_user_id),
+            "submission": hidden(request),
         },
     )
 

@@ -1,5 +1,7 @@
 """Undo of a whole task (decision 14): each user's state comes back wherever nothing has changed since."""
 
+import re
+
 import pytest
 
 from config.errors import Conflict
@@ -48,6 +50,23 @@ def test_undo_skips_and_lists_whoever_changed_since(acme, adam):
     assert [row.changed for row in rows] == [0, 1, 2]
     assert sorted(states(acme).values(), key=str) == [0, 0, 0, None, None, None]
     assert len([e for e in events(acme, "user.changed") if e.task_id == inverse.pk]) == 2
+
+
+def test_whom_an_undo_skipped_is_found_among_the_results(acme, adam, sign_in):
+    people = crowd(acme, 3).users
+    task = submit(acme, adam)
+    run(acme)
+    with acme.context():
+        whole = [p.pk for p in profiles(acme) if p.managed_user_id == people[1]]
+        moves.clear(tenant_id=acme.pk, profile_ids=whole, created_by="user")
+    inverse = undo(acme, adam, task)
+    run(acme)
+    skipped = [item for item in items(acme, inverse) if item.outcome == Outcome.CHANGED_SINCE]
+    answer = sign_in(adam).get(acme.url(f"tasks/{inverse.pk}/"), {"outcome": Outcome.CHANGED_SINCE.value})
+    shown = re.findall(r'<th scope="row"><a href="[^"]+">([^<]+)</a>', answer.content.decode())
+    assert shown == [item.user_label for item in skipped] and len(shown) == 1
+    refused = sign_in(adam).get(acme.url(f"tasks/{inverse.pk}/"), {"outcome": "nonsense"})
+    assert refused.status_code == 422
 
 
 def test_undo_of_deletions_brings_the_backups_back(acme, adam):

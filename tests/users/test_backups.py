@@ -276,10 +276,63 @@ def test_a_day_that_cannot_be_is_answered_beside_the_field_and_kept(acme, backup
 
 def test_a_deleted_backup_leaves_the_timeline_and_comes_back_within_thirty_days(acme, anna, profile, backup, desk):
     post(desk, acme, f"backups/{backup.pk}/delete/", version=1)
-    assert desk.get(acme.url(f"backups/{backup.pk}/restore/")).status_code == 404
+    assert desk.get(acme.url(f"backups/{backup.pk}/restore/")).status_code == 409
     assert "Bring back" in desk.get(acme.url(f"users/{anna.pk}/settings/{profile.pk}/")).content.decode()
     assert post(desk, acme, f"backups/{backup.pk}/bring-back/", version=2).status_code == 303
     assert [row.pk for row in backups(acme, profile, deleted_at=None)] == [backup.pk]
+
+
+def test_a_second_click_on_undo_gets_the_answer_of_the_first(acme, profile, backup, desk):
+    post(desk, acme, f"backups/{backup.pk}/restore/", version=state(acme, profile)[0])
+    (before,) = backups(acme, profile, origin="before-change")
+    sent = {"submission": str(uuid.uuid4())}
+    answers = [desk.post(acme.url(f"backups/{before.pk}/undo/"), sent) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0]["Location"] == answers[1]["Location"]
+    version, _content = state(acme, profile)
+    assert post(desk, acme, f"backups/{before.pk}/undo/").status_code == 409  # another submission is another click
+    assert state(acme, profile)[0] == version
+
+
+@pytest.mark.spec("AC-HOM-3")
+def test_the_links_of_the_list_lead_to_the_parts_of_the_users_page(acme, anna, profile, backup, desk):
+    listed = desk.get(acme.url("users/")).content.decode()
+    parts = re.findall(rf'href="{anna.pk}/#(\w+)"|href="[^"]*/users/{anna.pk}/#(\w+)"', listed)
+    names = [first or second for first, second in parts]
+    assert names == ["settings", "backups"]
+    shown = desk.get(acme.url(f"users/{anna.pk}/")).content.decode()
+    assert [shown.count(f'id="{name}"') for name in names] == [1, 1]
+    newest = shown.partition('id="backups"')[2].partition("</section>")[0]
+    assert f'href="{acme.url(f"users/{anna.pk}/settings/{profile.pk}/")}"' in newest
+    post(desk, acme, f"backups/{backup.pk}/delete/", version=1)
+    assert 'id="backups"' not in desk.get(acme.url(f"users/{anna.pk}/")).content.decode()
+
+
+def test_the_second_delete_and_the_second_bringing_back_say_what_has_happened(acme, anna, profile, backup, desk):
+    timeline = acme.url(f"users/{anna.pk}/settings/{profile.pk}/")
+    for action, version, sentence in (("delete", 1, "was deleted"), ("bring-back", 2, "is back already")):
+        assert post(desk, acme, f"backups/{backup.pk}/{action}/", version=version).status_code == 303
+        again = post(desk, acme, f"backups/{backup.pk}/{action}/", version=version)
+        assert again.status_code == 409
+        assert sentence in again.content.decode()
+        assert f'href="{timeline}"' in again.content.decode()
+
+
+def test_the_display_switch_of_a_page_that_answers_a_form_leads_to_a_page(acme, profile, backup, desk):
+    address = acme.url(f"backups/{backup.pk}/unprotect/")
+    assert desk.get(address).status_code == 405
+    answer = post(desk, acme, f"backups/{backup.pk}/unprotect/", version=7)
+    assert answer.status_code == 409
+    (back,) = set(re.findall(r'name="back" value="([^"]+)"', answer.content.decode()))
+    switched = desk.post("/display/", {"theme": "dark", "back": back})
+    assert switched.status_code == 303
+    assert desk.get(switched["Location"]).status_code == 200
+
+
+def test_the_page_after_a_backup_that_was_deleted_meanwhile_is_still_there(acme, anna, profile, backup, desk):
+    post(desk, acme, f"backups/{backup.pk}/delete/", version=1)
+    timeline = acme.url(f"users/{anna.pk}/settings/{profile.pk}/")
+    assert desk.get(timeline, {"before": str(backup.pk)}).status_code == 200
 
 
 def test_after_thirty_days_a_deleted_backup_stays_deleted(acme, profile, backup, desk):
