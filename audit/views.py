@@ -34,7 +34,13 @@ def event(request, pk):
     """Show one event with everything it holds."""
     row = get_event(request.rights, request.tenant.pk, request.membership.pk, pk)
     changes = [(name, label_text(name, value)) for name, value in sorted(row.labels.items()) if name != "actor"]
-    context = {"event": row, "kind": kind_name(row.verb), "description": description(row), "changes": changes}
+    context = {
+        "event": row,
+        "role": label_text("actor_role", row.actor_role),
+        "kind": kind_name(row.verb),
+        "description": description(row),
+        "changes": changes,
+    }
     return page(request, "audit/event.html", context)
 
 

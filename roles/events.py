@@ -28,6 +28,7 @@ with translation.override(None):
 _ALL_GROUPS = {"all groups": _("all groups")}
 
 EVENT_WORDS = {
+    "actor_role": {role.value: role.label for role in Role},
     "role": _ROLES,
     "role_before": _ROLES,
     "groups": _ALL_GROUPS,
