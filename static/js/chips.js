@@ -145,12 +145,17 @@
       event.preventDefault();
     });
     form.addEventListener("change", check);
+    const typed = area.value; // hiding an area that has the focus is a change, and `check` would empty it
+    const isTyping = document.activeElement === area; // since before this script came: the last word is not finished
+    const unfinished = isTyping ? /[^\s,;]*$/.exec(typed)[0] : "";
     area.removeAttribute("id");
     area.hidden = true;
     area.required = false;
     area.after(make("div", { class: "chips" }, list, make("div", { class: "chips-entry" }, entry, add), why, count));
-    take(area.value, true);
-    if (!form.querySelector("[data-error-summary]") && form.closest("dialog")) entry.focus();
+    take(typed.slice(0, typed.length - unfinished.length), true);
+    entry.value = unfinished;
+    if (unfinished) check();
+    if (isTyping || (!form.querySelector("[data-error-summary]") && form.closest("dialog"))) entry.focus();
   }
 
   function look(root) {

@@ -100,6 +100,22 @@ def focused(locator):
     expect(locator).to_be_focused()
 
 
+def test_what_is_being_typed_when_the_script_comes_is_not_cut_in_two(opened, group):
+    page = opened("alice", f"licensing/{group.pk}/users/add/")
+    page.evaluate("""document.querySelector("#main").insertAdjacentHTML(
+        "beforeend", `<form id="late"><textarea data-chips id="late-entry" aria-label="Late"></textarea></form>`)""")
+    page.locator("#late-entry").focus()
+    page.keyboard.type("ida@acme.test jan@acme.te")
+    page.evaluate("""document.dispatchEvent(
+        new CustomEvent("htmx:load", {detail: {elt: document.querySelector("#late")}}))""")
+    focused(page.locator("#late-entry"))
+    page.keyboard.type("st")
+    page.keyboard.press("Enter")
+    for address in ("ida@acme.test", "jan@acme.test"):
+        expect(page.get_by_role("button", name=f"Remove {address}", exact=True)).to_have_count(1)
+    expect(page.locator("#late .chip")).to_have_count(2)
+
+
 @pytest.mark.spec("LG-50", "LG-51", "LG-52", "LG-67")
 def test_chips_are_worked_by_keyboard_alone_and_a_wrong_one_is_marked(opened, console, group):
     acme, *_ = console
