@@ -105,7 +105,6 @@ def test_as_user_of_a_group_of_another_organisation_the_same_panels_are_there(
     assert told.actor_id == there.pk
 
 
-@pytest.mark.spec("LG-11")
 def test_a_panel_has_no_key_to_group_or_tenant():
     pointing = {field.related_model.__name__ for field in PersonalUI._meta.get_fields() if field.is_relation}
     assert pointing == {"User"}

@@ -72,7 +72,7 @@ def test_something_is_allowed_exactly_where_one_source_alone_allows_it(held, per
 
 @given(st.sampled_from(EVERY_PERMISSION), st.sampled_from([None, *GROUPS]))
 def test_who_is_no_member_may_nothing(permission, group):
-    assert not Rights().may(permission, group)
+    assert Rights().may(permission, group) is False
 
 
 def test_a_primary_administrator_has_no_place_in_any_license_group():
