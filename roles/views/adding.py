@@ -30,6 +30,10 @@ _RDN = re.compile(r"(?:\\.|[^,\\])+", re.DOTALL)  # up to the first comma that i
 @console_view(WRITE, outside=True)
 def entry_add(request):
     """Search people and groups by leading characters, here and in a directory."""
+    return _search(request)
+
+
+def _search(request, *, nothing_chosen=False):
     text = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     with request_context(request):
         connections = list(active_connections(request.tenant.pk))
@@ -46,7 +50,7 @@ def entry_add(request):
             outage = error.reason.sentence
         with request_context(request):
             found = mark_listed(request.tenant.pk, found)
-    context = _context(request, "search", connections, connection) | {
+    context = _context("search", connections, connection, nothing_chosen) | {
         "text": text,
         "local": local,
         "found": found,
@@ -55,12 +59,16 @@ def entry_add(request):
     }
     if request.htmx.target == "found":
         return fragment(request, "roles/entry_add.html", "found", context)
-    return page(request, "roles/entry_add.html", context)
+    return page(request, "roles/entry_add.html", context, status=422 if nothing_chosen else 200)
 
 
 @console_view(WRITE, outside=True)
 def entry_browse(request):
     """Show one level of a directory's tree; htmx asks for the levels below it one by one (AC-URL-6)."""
+    return _browse(request)
+
+
+def _browse(request, *, nothing_chosen=False):
     with request_context(request):
         connections = list(active_connections(request.tenant.pk))
     connection = _chosen(request, connections)
@@ -82,7 +90,8 @@ def entry_browse(request):
                 candidates = mark_listed(request.tenant.pk, candidates)
             if level.next_cursor:
                 next_url = _branch_url(request, connection, parent, cursor=level.next_cursor)
-    context = _context(request, "browse", connections, connection) | {
+    context = _context("browse", connections, connection, nothing_chosen) | {
+        "parent": parent,
         "containers": containers,
         "candidates": candidates,
         "next_url": next_url,
@@ -94,7 +103,7 @@ def entry_browse(request):
         return fragment(request, "roles/entry_browse.html", "branch", context)
     context["path"] = _path(request, connection, parent)
     context["directories"] = [(one.name, _branch_url(request, one, None), one == connection) for one in connections]
-    return page(request, "roles/entry_browse.html", context)
+    return page(request, "roles/entry_browse.html", context, status=422 if nothing_chosen else 200)
 
 
 @console_view(WRITE, methods=("GET", "POST"), outside=True)
@@ -102,7 +111,8 @@ def entry_create(request):
     """Choose role and groups of somebody found before, then add the entry."""
     token = (request.POST if request.method == "POST" else request.GET).get("subject", "")
     if not token:
-        return _nothing_chosen(request)
+        find = _browse if request.GET.get("tab") == "browse" else _search
+        return find(request, nothing_chosen=True)
     candidate, outage = None, None
     with request_context(request):
         scopes = list(scope_objects(request.tenant.pk))
@@ -142,28 +152,13 @@ def _create(request, candidate, cleaned):
     return done(request, list_url(request), message=message)
 
 
-def _nothing_chosen(request):
-    """Send whoever pressed Next without a choice back to the search, and say so."""
-    with request_context(request):
-        connections = list(active_connections(request.tenant.pk))
-    context = _context(request, "search", connections, _chosen(request, connections)) | {
-        "text": "",
-        "local": [],
-        "found": [],
-        "outage": None,
-        "is_cut": False,
-        "nothing_chosen": True,
-    }
-    return page(request, "roles/entry_add.html", context, status=422)
-
-
-def _context(request, tab, connections, connection):
+def _context(tab, connections, connection, nothing_chosen):
     return {
         "tab": tab,
         "connections": connections,
         "connection": connection,
         "is_ad": connection is not None and connection.kind == DirectoryConnection.Kind.AD,
-        "nothing_chosen": False,
+        "nothing_chosen": nothing_chosen,
     }
 
 

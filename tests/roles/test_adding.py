@@ -1,5 +1,6 @@
 """Adding somebody: search and browse a real directory, role and groups, and what happens when the directory is away."""
 
+import html
 import re
 import time
 import uuid
@@ -272,6 +273,19 @@ def test_next_without_a_choice_says_so(acme, primary):
     response = primary.get(acme.url(CREATE))
     assert response.status_code == 422
     assert "Nobody is chosen" in response.content.decode()
+
+
+def test_next_without_a_choice_stays_where_one_was(acme, primary, directory):
+    place = next(address for address in folders(primary.get(acme.url(BROWSE))).values())
+    for address, shown in ((place, 'class="tree"'), (f"{acme.url(SEARCH)}?q=Do", 'value="Do"')):
+        page = primary.get(address).content.decode()
+        sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)" form="pick"', page))
+        answer = primary.get(acme.url(CREATE), {name: html.unescape(value) for name, value in sent.items()})
+        assert answer.status_code == 422
+        again = answer.content.decode()
+        assert "Nobody is chosen" in again
+        assert shown in again
+        assert offered(answer) == offered(primary.get(address))
 
 
 @pytest.mark.parametrize(
