@@ -8,7 +8,7 @@ EVENT_TEXTS = {
 }
 
 EVENT_KINDS = {  # what the filter of the audit list calls them
-    "access.refused": _("Access refused"),
+    "access.refused": _("Request refused"),
     "audit.exported": _("Events exported"),
 }
 

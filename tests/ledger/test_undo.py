@@ -62,6 +62,9 @@ def test_whom_an_undo_skipped_is_found_among_the_results(acme, adam, sign_in):
     inverse = undo(acme, adam, task)
     run(acme)
     skipped = [item for item in items(acme, inverse) if item.outcome == Outcome.CHANGED_SINCE]
+    told = sign_in(adam).get(acme.url(f"tasks/{inverse.pk}/")).content.decode()
+    assert re.findall(r'href="[^"]*\?outcome=([\w-]+)">([^<]+)<', told) == [("changed-since", "1 user")]
+    assert "?outcome=" not in sign_in(adam).get(acme.url(f"tasks/{task.pk}/")).content.decode()
     answer = sign_in(adam).get(acme.url(f"tasks/{inverse.pk}/"), {"outcome": Outcome.CHANGED_SINCE.value})
     shown = re.findall(r'<th scope="row"><a href="[^"]+">([^<]+)</a>', answer.content.decode())
     assert shown == [item.user_label for item in skipped] and len(shown) == 1

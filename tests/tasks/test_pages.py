@@ -49,6 +49,18 @@ def test_the_preview_shows_exact_counts_and_the_submitted_task_has_them(acme, pa
     assert "FINANCE\\user03" in page
 
 
+def test_results_are_sorted_by_the_user_as_it_is_shown(acme, erin, page_of_erin):
+    for domain, name in (("WEST", "anna"), ("east", "zoe"), ("EAST", "bert")):
+        factories.managed_user(acme, name, domain=domain)
+    task = submit(acme, erin, "create-backups")
+    for query, expected in (
+        ("", ["EAST\\bert", "east\\zoe", "WEST\\anna"]),
+        ("?sort=-user_label", ["WEST\\anna", "east\\zoe"]),
+    ):
+        page = page_of_erin.get(acme.url(f"tasks/{task.pk}/{query}")).content.decode()
+        assert re.findall(r'<th scope="row"><a href="[^"]+">([^<]+)</a>', page)[: len(expected)] == expected
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

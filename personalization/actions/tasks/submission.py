@@ -55,7 +55,7 @@ def submit_task(*, tenant_id, name, operations, targets, run_after=None, expecte
             {_INSERT_ITEMS}
             SELECT roamkeep_uuid7(), %(tenant)s, %(task)s, u.id, u.group_id, u.domain || '\\' || u.name,
                    0, 0, 0, 0, '', ''
-            FROM (SELECT u.* {TARGETS} ORDER BY u.name_key, u.domain_key) u
+            FROM (SELECT u.* {TARGETS} ORDER BY u.domain_key, u.name_key) u
             """,
             target_parameters(tenant_id, targets, by) | {"task": task.pk},
         )

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from django.db.models import Count
+
 from config.policy import console_view
 from config.ui.lists import list_page
 from config.ui.responses import fragment, page
@@ -18,6 +20,7 @@ from personalization.access import (
 from personalization.actions import tasks as actions
 from personalization.lists import TASK_STATES, TaskItemList, TaskList
 from personalization.models import Task, TaskOperation, TaskState
+from personalization.outcomes import Outcome
 from personalization.views.tasks.progress import (
     OPEN_STATES,
     POLL_SECONDS,
@@ -59,6 +62,7 @@ def task(request, pk):
         "parts": parts_of(row),
         "undo": undo and (undo_words(undo), undo.number, address_of(request, undo), TASK_STATES[undo.state]),
         "undone": undone and (undone.number, address_of(request, undone)),
+        "not_put_back": _not_put_back(row, items),
     }
     if request.htmx.target == "task-progress":
         answer = fragment(request, "personalization/task.html", "progress", context)
@@ -68,6 +72,15 @@ def task(request, pk):
     if items is None:
         return page(request, "personalization/task.html", context | {"listing": None})
     return list_page(request, TaskItemList, items, "personalization/task.html", context)
+
+
+def _not_put_back(row, items):
+    """Return (word, text, users) of those whom an undo that has ended skipped, wholly or in part (decision 14)."""
+    if items is None or not row.undo_of_id or row.state in OPEN_STATES:
+        return []
+    skipped = items.filter(outcome__in=[Outcome.CHANGED_SINCE, Outcome.PARTLY_UNDONE]).order_by().values("outcome")
+    found = dict(skipped.annotate(users=Count("id")).values_list("outcome", "users"))
+    return [(word.value, word.label, found[word]) for word in Outcome if word in found]
 
 
 def _group_names(request, row):
