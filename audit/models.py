@@ -106,8 +106,7 @@ class Tally(EventColumns):
 class Seal(RowModel):
     """A batch of events under one hash that covers the previous seal's: changing a row breaks the chain from there on.
 
-    `hash` = SHA-256(previous || number || the rows' digests in id order). `tombstone` tells a deletion by range
-    (decision 9): {"count", "from", "to"}; seals are never deleted.
+    `hash` = SHA-256(previous || number || the rows' digests in id order). Seals are never deleted.
     """
 
     tenant_id = models.UUIDField()
@@ -117,7 +116,6 @@ class Seal(RowModel):
     previous = models.BinaryField()
     digests = models.BinaryField()
     hash = models.BinaryField()
-    tombstone = models.JSONField(null=True)
 
     app_privileges = "SELECT, INSERT"
 

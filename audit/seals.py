@@ -7,19 +7,26 @@ from dataclasses import dataclass
 from datetime import UTC
 from uuid import UUID
 
+import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
 from audit.models import Event, Seal
+from config.identifiers import text_key
+
+log = structlog.get_logger(__name__)
 
 BATCH = 5_000
 DIGEST = 32
+KEY_LENGTH = Event._meta.get_field("actor_key").max_length
+_ERASED = -4  # where a row of _SELECT says whether its labels were erased
 _CORE = (
     "id", "tenant_id", "at", "verb", "outcome", "channel", "actor_id", "actor_role", "actor_groups", "subject_type",
     "subject_id", "group_id", "license_group_id", "task_id", "parent_id", "request_id", "count",
 )  # fmt: skip
 _SELECT = f"""
-SELECT {", ".join(_CORE)}, coalesce(erased_hash, sha256(salt || convert_to(labels::text, 'UTF8'))), erased_hash IS NOT NULL
+SELECT {", ".join(_CORE)}, coalesce(erased_hash, sha256(salt || convert_to(labels::text, 'UTF8'))), erased_hash IS NOT NULL,
+       labels, salt, actor_key
 FROM audit_event WHERE tenant_id = %s AND """  # noqa: S608 - column names of ours only
 
 
@@ -33,9 +40,19 @@ def _plain(value):
 
 def digest(row):
     """Return the SHA-256 of one row: its core columns, and the hash of salt and labels in place of the labels."""
-    *core, labels_hash, _ = row
+    *core, labels_hash, _erased, _labels, _salt, _key = row
     text = json.dumps([_plain(value) for value in core], separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode() + bytes(labels_hash)).digest()
+
+
+def _says_what_is_hashed(row):
+    """Say whether the columns beside the digest fit it: nothing is left where labels were erased, and the key by which
+    the list finds who acted is that of the name in the labels."""
+    *_, is_erased, labels, salt, key = row
+    labels = json.loads(labels)
+    if is_erased:
+        return not labels and not bytes(salt) and not key
+    return key == text_key(labels.get("actor", ""))[:KEY_LENGTH]
 
 
 def chained(previous, number, digests):
@@ -57,6 +74,7 @@ def seal(tenant_id):
         last = Seal.objects.filter(tenant_id=tenant_id).order_by("-number").first()
         number, previous = (last.number + 1, bytes(last.hash)) if last else (1, b"")
         digests = b"".join(digest(row) for row in rows)
+        head = chained(previous, number, digests)
         made = Seal.objects.create(
             tenant_id=tenant_id,
             number=number,
@@ -64,16 +82,25 @@ def seal(tenant_id):
             count=len(rows),
             previous=previous,
             digests=digests,
-            hash=chained(previous, number, digests),
+            hash=head,
         )
         Event.objects.filter(tenant_id=tenant_id, pk__in=[row[0] for row in rows], seal_id=None).update(seal_id=made.pk)
+        # The log is where the owner of the database has no say: who keeps it can tell that the newest seals are gone.
+        transaction.on_commit(lambda: log.info("sealed", tenant_id=str(tenant_id), number=number, hash=head.hex()))
         return len(rows)
+
+
+def head_of(tenant_id):
+    """Return (number, hash in hex) of a tenant's newest seal, (0, "") where nothing is sealed; in the tenant's context."""
+    last = Seal.objects.filter(tenant_id=tenant_id).order_by("-number").first()
+    return (last.number, bytes(last.hash).hex()) if last else (0, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that does not fit. `what`: "changed" (event_id given), "missing" (rows of a seal), "chain" (a seal's
-    hash), "gap" (a seal is gone), "redacted" (labels erased on purpose; not an error)."""
+    hash), "gap" (a seal is gone), "head" (the seal that was the newest is not the one it was), "redacted" (labels erased
+    on purpose; not an error)."""
 
     what: str
     seal_number: int | None = None
@@ -81,8 +108,15 @@ class Finding:
     count: int = 1
 
 
-def verify(tenant_id):
-    """Yield what does not fit in a tenant's chain, seal by seal with constant memory; runs in the tenant's context."""
+def verify(tenant_id, head=(0, "")):
+    """Yield what does not fit in a tenant's chain, seal by seal with constant memory; runs in the tenant's context.
+
+    `head`: what `head_of` returned some time ago, kept elsewhere. Without it nobody can tell that the newest seals were
+    deleted together with their events: the chain before them holds.
+    """
+    number, sealed = head
+    if number and not Seal.objects.filter(tenant_id=tenant_id, number=number, hash=bytes.fromhex(sealed)).exists():
+        yield Finding("head", seal_number=number)
     previous, expected = b"", 1
     for row in Seal.objects.filter(tenant_id=tenant_id).order_by("number").iterator(chunk_size=50):
         if row.number != expected:
@@ -104,13 +138,13 @@ def _compare(tenant_id, row):
     changed = 0
     for event in found:
         mine = digest(event)
-        if wanted[mine]:
+        if wanted[mine] and _says_what_is_hashed(event):
             wanted[mine] -= 1
-            if event[-1]:
+            if event[_ERASED]:
                 yield Finding("redacted", row.number, event[0])
         else:
             changed += 1
             yield Finding("changed", row.number, event[0])
     missing = sum(wanted.values()) - changed
-    if missing > 0 and not row.tombstone:
+    if missing > 0:
         yield Finding("missing", row.number, count=missing)

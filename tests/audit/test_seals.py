@@ -1,8 +1,13 @@
 """History cannot be changed unseen."""
 
+import io
+import json
+import uuid
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from structlog.testing import capture_logs
 
 from audit.actions import Actor, record
 from audit.models import Event, Seal
@@ -89,6 +94,9 @@ class TestTampering:
             "outcome = 'failed'",
             'labels = \'{"actor": "somebody else"}\'',
             "at = at - interval '1 day'",
+            "actor_key = 'somebody else'",
+            "erased_hash = sha256(salt || convert_to(labels::text, 'UTF8')), labels = '{\"actor\": \"somebody else\"}'",
+            "erased_hash = sha256(salt || convert_to(labels::text, 'UTF8')), labels = '{}', salt = ''",
         ],
     )
     def test_a_changed_row_is_named(self, acme, change):
@@ -119,7 +127,69 @@ class TestTampering:
         self.tamper(
             acme,
             "UPDATE audit_event SET erased_hash = sha256(salt || convert_to(labels::text, 'UTF8')), "
-            "labels = '{}', salt = '' WHERE id = %s",
+            "labels = '{}', salt = '', actor_key = '' WHERE id = %s",
             row.pk,
         )
         assert findings(acme) == [("redacted", row.pk)]
+
+    def test_newest_seals_that_are_gone_with_their_events_are_missed_by_heads_that_were_kept(self, acme, tmp_path):
+        heads = tmp_path / "heads.json"
+        for _ in range(2):
+            self.sealed(acme)
+        call_command("verify_audit", heads=heads)
+        self.sealed(acme)
+        call_command("verify_audit", "acme", heads=heads)
+        for statement in (
+            "DELETE FROM audit_event WHERE seal_id = (SELECT id FROM audit_seal WHERE number = 3)",
+            "DELETE FROM audit_seal WHERE number = 3",
+        ):
+            self.tamper(acme, statement)
+        assert findings(acme) == []
+        kept = heads.read_text()
+        for _ in range(2):
+            told = io.StringIO()
+            with pytest.raises(CommandError, match="1 problem"):
+                call_command("verify_audit", heads=heads, stdout=told)
+            assert "seal 3, the newest when its hash was kept, is gone" in told.getvalue()
+            assert heads.read_text() == kept
+
+    def test_a_seal_made_anew_is_not_the_one_that_was_kept(self, acme, tmp_path):
+        heads = tmp_path / "heads.json"
+        self.sealed(acme)
+        call_command("verify_audit", heads=heads)
+        for table in ("audit_event", "audit_seal"):
+            self.tamper(acme, f"DELETE FROM {table}")
+        self.sealed(acme)
+        assert findings(acme) == []
+        with pytest.raises(CommandError):
+            call_command("verify_audit", heads=heads)
+
+    def test_a_tenant_that_is_gone_is_missed(self, acme, tmp_path):
+        heads, gone = tmp_path / "heads.json", str(uuid.uuid4())
+        heads.write_text(json.dumps({gone: [3, "00"]}))
+        told = io.StringIO()
+        with pytest.raises(CommandError):
+            call_command("verify_audit", heads=heads, stdout=told)
+        assert f"{gone}: this tenant is gone" in told.getvalue()
+        call_command("verify_audit", "acme", heads=heads)
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}x", '{"a": 1}', '{"a": ["x", "00"]}', '{"a": [1, "xy"]}'])
+    def test_a_file_that_holds_no_heads_is_refused_and_kept(self, acme, tmp_path, text):
+        heads = tmp_path / "heads.json"
+        heads.write_text(text)
+        with pytest.raises(CommandError, match="holds no heads"):
+            call_command("verify_audit", heads=heads)
+        assert heads.read_text() == text
+
+    def test_the_head_of_each_seal_is_in_the_log(self, acme):
+        with capture_logs() as logs:
+            self.sealed(acme)
+        with acme.context():
+            (made,) = Seal.objects.all()
+        (line,) = [line for line in logs if line["event"] == "sealed"]
+        assert (line["tenant_id"], line["number"]) == (str(acme.pk), 1)
+        assert line["hash"] == bytes(made.hash).hex()
+
+    def test_an_empty_name_is_no_tenant(self, acme):
+        with pytest.raises(CommandError, match="There is no tenant ''"):
+            call_command("verify_audit", "")
