@@ -133,6 +133,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- background work ------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = required("BROKER_URL", "the Redis-protocol broker that rings the workers.")
+if CELERY_BROKER_URL.partition("://")[0] not in {"redis", "rediss", "redis+socket", "sentinel", "memory"}:
+    raise ImproperlyConfigured("BROKER_URL cannot be read: it is not of the form that belongs there.")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

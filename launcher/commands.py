@@ -9,6 +9,7 @@ from pathlib import Path
 from launcher import packages, virtualenv
 from launcher.folders import PYTHON, ROOT, VENV
 from launcher.service import LauncherError
+from launcher.supervisor import StopRequested
 from launcher.terminal import say
 
 DEFAULT_PORT = 7771
@@ -47,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Do what the command line says and return the exit code; a LauncherError becomes one sentence."""
+    """Do what the command line says and return the exit code; a LauncherError or a stop signal becomes one sentence."""
     arguments, rest = parser().parse_known_args(words)
     if rest and arguments.command not in FORWARDING:
         parser().error(f"unknown arguments: {' '.join(rest)}")
@@ -63,6 +64,9 @@ def main(words: Sequence[str]) -> int:
     except LauncherError as error:
         print(f"[roamkeep] {error}", file=sys.stderr, flush=True)
         return error.exit_code
+    except StopRequested as stop:
+        print(f"[roamkeep] {arguments.command} was stopped by {stop} before it was done.", file=sys.stderr, flush=True)
+        return 128 + stop.number
 
 
 def set_up(arguments: argparse.Namespace, rest: Sequence[str] = ()) -> None:

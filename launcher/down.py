@@ -1,5 +1,6 @@
 """`./roamkeep down`: ends what `up` started. Needs the standard library only."""
 
+import contextlib
 import os
 import signal
 import time
@@ -18,7 +19,8 @@ def down(*, data: Path | None, patience: float = 45.0) -> int:
         say(f"Nothing runs on {folder.path}.")
         return 0
     if pid is not None:
-        os.kill(pid, signal.SIGTERM)
+        with folder.usable(), contextlib.suppress(ProcessLookupError):  # it may have just ended
+            os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + patience
     while folder.is_locked():
         if time.monotonic() > deadline:

@@ -1,12 +1,15 @@
 """Where everything lies: the checkout, and the data folder of one running Roamkeep."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import secrets
+import shlex
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -48,17 +51,27 @@ class DataFolder:
         digest = hashlib.sha256(str(self.path).encode()).hexdigest()[:12]
         self.sockets = TEMPORARY / f"roamkeep-{os.getuid()}-{digest}"
 
+    @contextlib.contextmanager
+    def usable(self) -> Iterator[None]:
+        """Turn what the system refuses to do with the folder, or with what runs on it, into one sentence."""
+        try:
+            yield
+        except OSError as error:
+            whose = ""
+            if isinstance(error, PermissionError):
+                whose = "; it belongs to somebody else or is closed to this account"
+            raise LauncherError(f"The data folder {self.path} cannot be used: {error.strerror}{whose}.") from error
+
     def create(self) -> None:
         """Make the folder, closed to others, unless it is there."""
-        try:
+        with self.usable():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.logs.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise LauncherError(f"The data folder {self.path} cannot be used: {error.strerror}.") from error
 
     def is_empty(self) -> bool:
         """Say whether nothing is stored here yet."""
-        return not self.path.exists() or not any(self.path.iterdir())
+        with self.usable():
+            return not self.path.exists() or not any(self.path.iterdir())
 
     def create_sockets(self) -> Path:
         """Make the private socket folder and return it; refuse one that somebody else put there."""
@@ -77,7 +90,8 @@ class DataFolder:
         A supervisor that was killed leaves the lock to its watchman until the last of its processes is gone, so the
         lock is awaited for `patience` seconds when its holder is dead. Raises LauncherError when it is alive.
         """
-        file = self._lock.open("a+")
+        with self.usable():
+            file = self._lock.open("a+")
         deadline = time.monotonic() + patience
         while True:
             try:
@@ -89,7 +103,7 @@ class DataFolder:
                     who = f" (process {pid})" if pid else ""
                     raise LauncherError(
                         f"Roamkeep already runs on {self.path}{who}. "
-                        f"Stop it with ./roamkeep down --data {self.path}, or choose another --data folder."
+                        f"Stop it with ./roamkeep down --data {shlex.quote(str(self.path))}, or choose another --data folder."
                     ) from None
                 time.sleep(0.1)
                 continue
@@ -104,10 +118,10 @@ class DataFolder:
 
     def is_locked(self) -> bool:
         """Say whether a supervisor, or what is left of one, still uses this folder."""
-        try:
+        with self.usable():
+            if not self._lock.exists():
+                return False
             file = self._lock.open("r")
-        except OSError:
-            return False
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -148,9 +162,10 @@ class DataFolder:
 
     def running(self) -> dict[str, str]:
         """Return the variables of the running stack; raises LauncherError when none runs on this folder."""
-        if self.supervisor() is None or not self._running.exists():
-            raise LauncherError(f"Roamkeep does not run on {self.path}: start it with ./roamkeep up first.")
-        return dict(json.loads(self._running.read_text()))
+        with self.usable():
+            if self.supervisor() is None or not self._running.exists():
+                raise LauncherError(f"Roamkeep does not run on {self.path}: start it with ./roamkeep up first.")
+            return dict(json.loads(self._running.read_text()))
 
     def state(self, name: str) -> Any:
         """Return what was remembered under this name (a stamp, a choice), or None."""

@@ -9,9 +9,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
 from launcher.folders import ROOT, STATIC, TEMPORARY, TOOLS, DataFolder
 from launcher.mail import MailCatcher
 from launcher.postgres import SHARED, Postgres
+from launcher.roles import weaknesses
 from launcher.service import LauncherError, Service
 from launcher.supervisor import Supervisor
 from launcher.valkey import Valkey
@@ -24,7 +28,10 @@ DIRECTORY_PREFIXES = ("DEMO_DIRECTORY_", "GLOBEX_DIRECTORY_")
 
 
 def uses_own_database() -> bool:
-    """Say whether PostgreSQL is ours to start. Raises LauncherError when only part of a foreign one is named."""
+    """Say whether PostgreSQL is ours to start.
+
+    Raises LauncherError when only part of a foreign one is named, or in a way that cannot be read.
+    """
     given = [name for name in DATABASE_VARIABLES if os.environ.get(name)]
     if given and len(given) < len(DATABASE_VARIABLES):
         absent = ", ".join(name for name in DATABASE_VARIABLES if name not in given)
@@ -32,7 +39,19 @@ def uses_own_database() -> bool:
             f"{given[0]} is set, so that server is used; set {absent} as well (one URL for each of the three roles; "
             "python -m launcher.roles makes them)."
         )
+    for name in given:
+        try:
+            conninfo_to_dict(os.environ[name])
+        except ProgrammingError:  # its words may hold the password
+            raise LauncherError(f"{name} cannot be read as the URL of a PostgreSQL database.") from None
     return not given
+
+
+def refuse_weak_key() -> None:
+    """Refuse a SECRET_KEY of the caller that is easy to guess, as `launcher.roles` does where others run the stack."""
+    given = os.environ.get("SECRET_KEY")
+    if given and (found := weaknesses({"SECRET_KEY": given})):
+        raise LauncherError("\n".join(found))
 
 
 def uses_own_directory() -> bool:

@@ -21,6 +21,7 @@ def up(*, port: int, data: Path | None, demo: bool) -> int:
     """
     started = time.monotonic()
     folder = chosen_folder(data)
+    stack.refuse_weak_key()
     folder.create()
     with stop_signals(), folder.lock() as lock:
         watchman = Watchman(lock, remove=[folder.create_sockets()])

@@ -4,8 +4,9 @@ import getpass
 from pathlib import Path
 
 from django.core.management.base import CommandError
+from django.db.models import Q
 
-from accounts.models import Membership, Tenant
+from accounts.models import Membership, Source, Tenant
 from audit.actions import Actor
 from audit.models import Channel
 from config.identifiers import text_key
@@ -32,12 +33,19 @@ def find_tenant(slug):
     return tenant
 
 
-def find_members(tenant, login):
-    """Return the memberships with this login (account, or DOMAIN\\account), local ones first; inside the context."""
-    account = text_key(login).rpartition("\\")[2]
-    keys = {text_key(login), account}
-    rows = Membership.objects.select_related("user", "directory").filter(tenant=tenant, login_key__in=keys)
-    return list(rows.order_by("-source", "id"))
+def find_members(tenant, login, *, is_local=False):
+    """Return the memberships with this login, local ones first; inside the context.
+
+    DOMAIN\\account means people of a directory, `is_local` those with a password of Roamkeep, account alone both.
+    """
+    _domain, backslash, account = text_key(login).rpartition("\\")
+    rows = Membership.objects.select_related("user", "directory").filter(tenant=tenant)
+    meant = Q(login_key=text_key(login))
+    if backslash and not is_local:
+        meant |= Q(login_key=account, source=Source.DIRECTORY)
+    if is_local:
+        meant &= Q(source=Source.LOCAL)
+    return list(rows.filter(meant).order_by("-source", "id"))
 
 
 def find_member(tenant, login):
@@ -47,7 +55,9 @@ def find_member(tenant, login):
         return found[0]
     if found:
         names = "; ".join(f"{row.name}, {row.directory or 'local'}" for row in found)
-        raise CommandError(f"{login!r} is the login of several people: {names}. Deactivate or rename all but one.")
+        raise CommandError(
+            f"{login!r} is the login of several people: {names}. Write DOMAIN\\{login} for the one of a directory."
+        )
     raise CommandError(f"Nobody with the login {login!r} is known in {tenant.slug}.")
 
 
@@ -62,8 +72,14 @@ def read_secret(path, prompt):
         if not secret.strip():
             raise CommandError(f"The first line of {path} is empty: write the password there.")
         return secret
-    secret = getpass.getpass(f"{prompt}: ")
-    if secret != getpass.getpass(f"{prompt} (again): "):
+    try:
+        secret, again = getpass.getpass(f"{prompt}: "), getpass.getpass(f"{prompt} (again): ")
+    except EOFError:
+        raise CommandError(
+            "There is no terminal to type the password at. Write it in the first line of a file and give that: "
+            "--password-file FILE."
+        ) from None
+    if secret != again:
         raise CommandError("The two passwords differ. Nothing was changed; run the command again.")
     return secret
 

@@ -58,6 +58,11 @@ def test_apps_above_can_prepare_a_new_tenant_and_their_error_undoes_it(db, run):
     [
         (("acme", "Again"), "taken"),
         (("Bad Slug!", "Name"), "slug"),
+        (("ACME", "Name"), "slug"),
+        (("x-", "Name"), "slug"),
+        (("a_b", "Name"), "slug"),
+        (("ärger", "Name"), "slug"),
+        (("fine", "Na\x01me"), "name"),
         (("x" * 41, "Name"), "40"),
         (("fine", ""), "name"),
         (("fine", "  "), "name"),
@@ -93,6 +98,19 @@ def test_create_local_user_asks_for_the_password_twice(acme, run, monkeypatch, b
     monkeypatch.setattr("getpass.getpass", lambda prompt: next(differing))
     with pytest.raises(CommandError, match="differ"):
         run("create_local_user", "acme", "emil", "Emil Ernst")
+
+
+def test_create_local_user_says_how_to_give_the_password_where_nobody_can_type_it(acme, run, monkeypatch):
+    def end_of_input(prompt):
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", end_of_input)
+    with pytest.raises(CommandError) as error:
+        run("create_local_user", "acme", "dora", "Dora Dunn")
+    assert str(error.value) == (
+        "There is no terminal to type the password at. Write it in the first line of a file and give that: "
+        "--password-file FILE."
+    )
 
 
 @pytest.mark.parametrize("password", ["tiny9", "1234567890123", "password123", "Dora Dunn", "", "   "])

@@ -1,19 +1,22 @@
 """Backup and restore of a whole Roamkeep, with real databases on both sides."""
 
+import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import tarfile
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from launcher import archive, project, stack
-from launcher.folders import ROOT, DataFolder
+from launcher.folders import PYTHON, ROOT, DataFolder
 from launcher.roles import OWNER
 from launcher.service import LauncherError, running
-from tests.launcher.conftest import bare
+from tests.launcher.conftest import bare, closed, eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("archive")]
 
@@ -134,6 +137,27 @@ def test_a_backup_never_overwrites_a_file(original, file):
         archive.backup(file, data=original[0].path)
 
 
+def test_a_backup_never_replaces_a_link_that_leads_nowhere(original, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "none")
+    with pytest.raises(LauncherError, match="exists already"):
+        archive.backup(link, data=original[0].path)
+    assert os.readlink(link) == str(tmp_path / "none")
+
+
+@pytest.mark.parametrize("place", ["/proc", "/sys"])
+def test_a_file_that_cannot_be_written_is_told(original, place):
+    with pytest.raises(LauncherError, match=f"^{place}/roamkeep.backup cannot be written: [A-Z][a-z ]+[.]$"):
+        archive.backup(Path(place, "roamkeep.backup"), data=original[0].path)
+
+
+def test_a_folder_closed_to_the_one_who_backs_up_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(DataFolder, "running", lambda _: {})
+    with closed(tmp_path), pytest.raises(LauncherError, match="file cannot be written: Permission denied"):
+        archive.backup(tmp_path / "file", data=Path("/data"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_backup_that_fails_leaves_nothing(original, tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "_superuser_url", lambda *_: stack.postgres(original[0]).url(OWNER))
     # The owner's policies count for it, and pg_dump refuses to write what row-level security may have filtered.
@@ -183,6 +207,25 @@ def of_the_future(name, content):
     )
 
 
+def put(changed, text):
+    """Return a change that puts this text into a member, and its hash into the manifest."""
+
+    def change(name, content):
+        if name == changed:
+            return text.encode()
+        if name == archive.MANIFEST:
+            manifest = json.loads(content)
+            manifest["files"][changed] = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "size": len(text)}
+            return json.dumps(manifest).encode()
+        return content
+
+    return change
+
+
+FILES_IN_A_LIST = json.dumps({"format": archive.FORMAT, "files": []})
+KEY_5 = json.dumps({"SECRET_KEY": 5, "demo": True})
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -190,9 +233,22 @@ def of_the_future(name, content):
         (of_the_future, "has the format 'roamkeep-backup-9'; this version reads roamkeep-backup-1"),
         (lambda name, content: None if name == archive.DUMP else content, "is not a whole backup"),
         (lambda name, content: None if name == archive.MANIFEST else content, "does not begin with manifest.json"),
-        (lambda name, content: b"{" if name == archive.MANIFEST else content, "is not a whole backup"),
+        *((put(archive.MANIFEST, text), "is not a whole backup") for text in ("{", "[1,2]", FILES_IN_A_LIST)),
+        *(
+            (put(archive.FOLDER, text), "is not a whole backup")
+            for text in ("{}", "no JSON", "[]", '{"demo":true}', KEY_5)
+        ),
     ],
-    ids=["flipped bit", "newer format", "no dump", "no manifest", "broken manifest"],
+    ids=[
+        "flipped bit",
+        "newer format",
+        "no dump",
+        "no manifest",
+        "broken manifest",
+        "list as manifest",
+        "list of files",
+    ]
+    + ["empty folder.json", "folder.json without JSON", "list as folder.json", "no secret key", "number as secret key"],
 )
 def test_a_bad_backup_is_refused_and_leaves_the_folder_as_it_was(file, tmp_path, change, sentence):
     bad = rewritten(file, tmp_path / "bad", change)
@@ -213,3 +269,29 @@ def test_a_torn_backup_is_refused(file, tmp_path, length):
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(LauncherError, match="cannot be read: No such file"):
         archive.restore(tmp_path / "none", data=tmp_path / "new", keep_tokens=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_restore_that_is_stopped_ends_with_a_sentence_and_leaves_nothing(file, tmp_path, number):
+    target = tmp_path / "not" / "there"
+    line = [PYTHON, ROOT / "roamkeep", "restore", file, "--data", target]
+    with subprocess.Popen(line, env=bare(os.environ), stderr=subprocess.PIPE, text=True) as process:
+        eventually(target.exists)
+        process.send_signal(number)
+        told = process.stderr.read()
+    assert (process.returncode, told) == (
+        128 + number,
+        f"[roamkeep] restore was stopped by {number.name} before it was done.\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told(file):
+    with pytest.raises(LauncherError, match="^The data folder /sys/roamkeep/data cannot be used: "):
+        archive.restore(file, data=Path("/sys/roamkeep/data"), keep_tokens=False)
+
+
+def test_a_restore_names_the_next_command_with_the_folder_as_one_word(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(archive, "_fill", lambda *_, **__: None)
+    archive.restore(file, data=tmp_path / "a b", keep_tokens=False)
+    assert capsys.readouterr().out.endswith(f"./roamkeep up --data '{tmp_path}/a b'\n")

@@ -3,9 +3,12 @@ import stat
 
 import pytest
 
+from launcher.archive import backup, restore
+from launcher.down import down
 from launcher.folders import DataFolder, write_private
+from launcher.project import manage_running
 from launcher.service import LauncherError
-from tests.launcher.conftest import lives
+from tests.launcher.conftest import closed, lives
 
 
 def mode(path):
@@ -96,3 +99,41 @@ def test_a_data_folder_that_cannot_be_made_is_refused_with_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LauncherError, match="cannot be used: Not a directory"):
         DataFolder(tmp_path / "file" / "data").create()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda data: down(data=data),
+        lambda data: manage_running(["check"], data=data),
+        lambda data: backup(data / "file", data=data),
+        lambda data: restore(data / "file", data=data, keep_tokens=False),
+        lambda data: DataFolder(data).create(),
+        lambda data: DataFolder(data).lock(),
+    ],
+    ids=["down", "manage", "backup", "restore", "create", "lock"],
+)
+def test_the_data_folder_of_another_account_is_told_as_such(folder, command):
+    with closed(folder.path), pytest.raises(LauncherError) as refusal:
+        command(folder.path)
+    assert str(refusal.value) == (
+        f"The data folder {folder.path} cannot be used: Permission denied; "
+        "it belongs to somebody else or is closed to this account."
+    )
+
+
+def test_what_another_account_runs_is_not_stopped_and_that_is_told(folder, monkeypatch):
+    def refuse(pid, number):
+        raise PermissionError(1, "Operation not permitted")
+
+    with folder.lock():
+        monkeypatch.setattr(os, "kill", refuse)
+        with pytest.raises(LauncherError, match="cannot be used: Operation not permitted; it belongs to somebody else"):
+            down(data=folder.path)
+
+
+def test_a_command_to_paste_holds_the_folder_as_one_word(tmp_path):
+    folder = DataFolder(tmp_path / "a b")
+    folder.create()
+    with folder.lock(), pytest.raises(LauncherError, match=rf"roamkeep down --data '{folder.path}',"):
+        DataFolder(folder.path).lock()

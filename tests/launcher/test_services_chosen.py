@@ -1,7 +1,10 @@
 import pytest
 
 from launcher import stack
+from launcher.folders import DataFolder
+from launcher.roles import weaknesses
 from launcher.service import LauncherError
+from launcher.up import up
 
 SERVER = "postgres://{}:secret@db.example.test/roamkeep"
 DATABASE = {
@@ -58,3 +61,25 @@ def test_django_gets_every_variable_it_insists_on(folder):
 def test_a_public_address_of_the_caller_wins(folder, monkeypatch):
     monkeypatch.setenv("PUBLIC_URL", "https://roamkeep.example.test")
     assert stack.variables(folder, [], address="http://127.0.0.1:7771")["PUBLIC_URL"] == "https://roamkeep.example.test"
+
+
+@pytest.mark.parametrize("name", DATABASE)
+@pytest.mark.parametrize("value", ["rubbish", "postgres://app:geheim@[db/roamkeep"])
+def test_the_url_of_a_foreign_database_that_cannot_be_read_is_told_by_its_name(monkeypatch, name, value):
+    for each, url in (DATABASE | {name: value}).items():
+        monkeypatch.setenv(each, url)
+    with pytest.raises(LauncherError) as refusal:
+        stack.uses_own_database()
+    assert str(refusal.value) == f"{name} cannot be read as the URL of a PostgreSQL database."
+
+
+@pytest.mark.parametrize("key", ["short", "a" * 64])
+def test_up_refuses_a_given_secret_key_that_compose_would_refuse(tmp_path, monkeypatch, key):
+    def go_on(_folder):
+        raise AssertionError("it was accepted")
+
+    monkeypatch.setattr(DataFolder, "create", go_on)
+    monkeypatch.setenv("SECRET_KEY", key)
+    with pytest.raises(LauncherError) as refusal:
+        up(port=23009, data=tmp_path / "data", demo=False)
+    assert [str(refusal.value)] == weaknesses({"SECRET_KEY": key})

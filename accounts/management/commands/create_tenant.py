@@ -11,7 +11,7 @@ class Command(BaseCommand):
     help = "Create an organisation (tenant)."
 
     def add_arguments(self, parser):
-        parser.add_argument("slug", help="short name in addresses: letters, digits, hyphens")
+        parser.add_argument("slug", help="short name in addresses: small letters, digits, hyphens")
         parser.add_argument("name", help="the name that people read")
         parser.add_argument("--time-zone", default="UTC", help="such as Europe/Berlin (default: UTC)")
 
