@@ -1,5 +1,6 @@
 """Verbs of tenants, local accounts, directories and sessions; each writes its event in the same transaction."""
 
+import re
 import zoneinfo
 from functools import cache
 
@@ -20,11 +21,19 @@ from config.identifiers import text_key
 from config.names import check_name
 from config.tenancy import operator_context, tenant_context
 
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")  # as addresses are read aloud and typed: in one way
+
 
 def create_tenant(*, slug, name, time_zone="UTC", by):
     """Create an organisation and return it. Raises Refused at the field that is wrong, Conflict for a taken slug."""
     _check_time_zone(time_zone)
-    tenant = Tenant(slug=slug, name=name.strip(), time_zone=time_zone)
+    if not _SLUG.fullmatch(slug):
+        raise Refused(
+            _("A short name has small letters, digits and hyphens between them, 40 characters at most."),
+            field="slug",
+            code="slug",
+        )
+    tenant = Tenant(slug=slug, name=check_name(name), time_zone=time_zone)
     try:
         tenant.clean_fields()
     except ValidationError as error:

@@ -37,13 +37,18 @@ def _connect(account=None):
 
 
 @contextmanager
-def as_owner():
-    """Use the owner's role for a moment: it makes, flushes and drops tables; nothing of the product runs as owner."""
-    _connect(OWNER)
+def as_role(account):
+    """Let every connection be of this account for a moment."""
+    _connect(account)
     try:
         yield
     finally:
         _connect()
+
+
+def as_owner():
+    """Use the owner's role for a moment: it makes, flushes and drops tables; nothing of the product runs as owner."""
+    return as_role(OWNER)
 
 
 @pytest.fixture(scope="session")

@@ -112,6 +112,29 @@ def test_bootstrap_refuses_a_login_of_two_people(acme, directory, run, browse, p
     run("create_local_user", "acme", "bob", "Local Bob", "--password-file", password_file)
     with pytest.raises(CommandError, match="several people"):
         run("bootstrap", "acme", "--login", "bob")
+    assert "Local Bob is Primary Administrator" in run("bootstrap", "acme", "--login", "bob", "--local")
+    with acme.context():
+        (entry,) = RoleAssignment.objects.all()
+        assert entry.membership.source == "local"
+    assert "Bob Brandt is Primary Administrator" in run("bootstrap", "acme", "--login", "IT\\bob")
+    with acme.context():
+        assert RoleAssignment.objects.count() == 2
+
+
+def test_bootstrap_of_somebody_of_a_directory_does_not_take_a_local_namesake(acme, directory, run, password_file):
+    run("create_local_user", "acme", "bob", "Local Bob", "--password-file", password_file)
+    assert "Bob Brandt is Primary Administrator" in run("bootstrap", "acme", "--login", "IT\\bob")
+    with acme.context():
+        (entry,) = RoleAssignment.objects.all()
+        assert entry.membership.source == "directory"
+
+
+@pytest.mark.parametrize("words", [("--login", "nobody", "--local"), ("--group", "Helpdesk All", "--local")])
+def test_bootstrap_of_a_local_person_asks_no_directory(acme, directory, run, words):
+    with pytest.raises(CommandError, match="local"):
+        run("bootstrap", "acme", *words)
+    with acme.context():
+        assert not RoleAssignment.objects.exists()
 
 
 def test_bootstrap_says_when_the_directory_is_away(acme, directory, run):

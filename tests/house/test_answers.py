@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 from django.db import OperationalError, connection
+from structlog.testing import capture_logs
+
+from tests.conftest import ACCOUNTS, OWNER, as_role
 
 pytestmark = pytest.mark.django_db
 
@@ -49,3 +52,15 @@ def test_a_browser_with_a_session_hears_that_the_process_lives_while_the_databas
         alive, ready = browser.get("/healthz"), browser.get("/readyz")
     assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
     assert (ready.status_code, ready.json()) == (503, {"status": "database away"})
+
+
+@pytest.mark.parametrize("account", [OWNER, ACCOUNTS["operator"]], ids=["owner", "operator"])
+@pytest.mark.django_db(transaction=True, databases=["default", "operator"])
+def test_a_database_role_that_stands_above_row_level_security_is_not_served(client, account):
+    assert client.get("/readyz").status_code == 200
+    with as_role(account), capture_logs() as logs:
+        answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "row-level security is void for this database role"}
+    assert "row_level_security_void" in [line["event"] for line in logs]
+    assert client.get("/readyz").status_code == 200

@@ -24,14 +24,24 @@ class Command(BaseCommand):
         subject = parser.add_mutually_exclusive_group(required=True)
         subject.add_argument("--login", help="a person: account, or DOMAIN\\account")
         subject.add_argument("--group", help="a group of the directory or of Roamkeep")
+        parser.add_argument(
+            "--local", action="store_true", help="the person has a password of Roamkeep, no directory's"
+        )
 
-    def handle(self, *, tenant, login, group, **options):
+    def handle(self, *, tenant, login, group, local, **options):
         refuse_blanks(**{"--login": login, "--group": group})
+        if local and not login:
+            raise CommandError("--local goes with --login.")
         tenant = find_tenant(tenant)
-        entry = None if self._is_known(tenant, login, group) else self._ask_directories(tenant, login, group)
+        members = self._members(tenant, login, local) if login else []
+        entry = None
+        if not members and not (group and self._is_known(tenant, group)):
+            if local:
+                raise CommandError(f"There is no local person with the login {login!r} in {tenant.slug}.")
+            entry = self._ask_directories(tenant, login, group)
         try:
             with tenant_context(tenant.pk):
-                subject = self._person(tenant, login, entry) if login else self._group(tenant, group, entry)
+                subject = self._person(tenant, members, entry) if login else self._group(tenant, group, entry)
                 if login:
                     activate(membership=subject, reason="manage bootstrap", by=SERVER)
                     unlock(membership=subject, by=SERVER)
@@ -52,9 +62,21 @@ class Command(BaseCommand):
         if group:
             self.stdout.write("The group counts once one of its members has signed in.")
 
-    def _is_known(self, tenant, login, group):
+    def _members(self, tenant, login, is_local):
+        """Return the one membership with this login in a list, an empty one where nobody is known by it."""
         with tenant_context(tenant.pk):
-            return bool(find_members(tenant, login) if login else self._groups(tenant, group))
+            members = find_members(tenant, login, is_local=is_local)
+        if len(members) > 1:
+            names = "; ".join(f"{row.name}, {row.directory or 'local'}" for row in members)
+            raise CommandError(
+                f"{login!r} is the login of several people: {names}. Write DOMAIN\\{login} for the one of a directory, "
+                "or add --local."
+            )
+        return members
+
+    def _is_known(self, tenant, group):
+        with tenant_context(tenant.pk):
+            return bool(self._groups(tenant, group))
 
     def _groups(self, tenant, name):
         rows = UserGroup.objects.filter(tenant=tenant, name_key=text_key(name), is_resolved=True)
@@ -89,17 +111,13 @@ class Command(BaseCommand):
             raise CommandError(f"Several match {wanted!r}: " + "; ".join(entry.dn for _, entry in found))
         return found[0]
 
-    def _person(self, tenant, login, found):
+    def _person(self, tenant, members, found):
         if found:
             connection, entry = found
             if not entry.enabled:
                 raise CommandError(f"{entry.name} is disabled in {connection.name}: enable the account there first.")
             person = Person(entry, ())
             return find_or_create_member(tenant_id=tenant.pk, directory_id=connection.pk, person=person, by=SERVER)
-        members = find_members(tenant, login)
-        if len(members) > 1:
-            names = "; ".join(f"{row.name}, {row.directory or 'local'}" for row in members)
-            raise CommandError(f"{login!r} is the login of several people: {names}. Use --group, or rename one.")
         return members[0]
 
     def _group(self, tenant, name, found):
