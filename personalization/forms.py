@@ -195,16 +195,20 @@ class TaskForm(forms.Form):
 
     def clean(self):
         cleaned = super().clean()
-        if cleaned.get("verb") == Verb.RESTORE_NOT_LATER and not cleaned.get("not_later_than"):
+        verb = cleaned.get("verb")
+        if verb == Verb.RESTORE_NOT_LATER and self._is_missing("not_later_than"):
             self.add_error("not_later_than", _("Say up to which time."))
-        if cleaned.get("verb") == Verb.DELETE_OLDER and not cleaned.get("age_days"):
+        if verb == Verb.DELETE_OLDER and self._is_missing("age_days"):
             self.add_error("age_days", _("Say how old."))
-        if not cleaned.get("kinds") and not cleaned.get("settings_groups"):
+        if self._is_missing("kinds", "settings_groups"):
             self.add_error("kinds", _("Choose at least one kind or settings group."))
-        targets = [cleaned.get("groups"), cleaned.get("reported_groups"), (cleaned.get("users") or "").strip()]
-        if not any(targets) and "users" not in self.errors:
+        if self._is_missing("groups", "reported_groups", "users"):
             self.add_error("groups", _("Choose at least one group or user."))
         return cleaned
+
+    def _is_missing(self, *names):
+        """Say whether none of these fields was filled in; one that is wrong has a message of its own."""
+        return not any(name in self.errors or self.cleaned_data[name] for name in names)
 
 
 def _short(line):

@@ -14,7 +14,7 @@ from audit.models import Channel
 from config.tenancy import tenant_context
 from personalization import store
 from personalization.models import NightlyRun, Origin
-from personalization.moves import BRING_BACK_DAYS, SAFETY_COPIES
+from personalization.moves import BRING_BACK_DAYS, HAS_SETTINGS, SAFETY_COPIES
 
 NIGHTLY_KEPT = 5
 """Unprotected nightly backups that stay per profile (AC-SBK-8)."""
@@ -26,7 +26,7 @@ NIGHT = Actor(id=None, name="Roamkeep", channel=Channel.WORKER)
 
 # `SAFETY_COPIES` are passed over: they hold what is *not* current, and they go away by age. What is current always lies
 # in a row that stays.
-_BACK_UP = """
+_BACK_UP = f"""
 INSERT INTO personalization_backup
     (id, tenant_id, profile_id, snapshot_id, created_at, origin, created_by, name, comment, version)
 SELECT roamkeep_uuid7(), p.tenant_id, p.id, p.snapshot_id, statement_timestamp(), %(nightly)s, '', '', '', 1
@@ -37,7 +37,7 @@ LEFT JOIN LATERAL (
     WHERE b.tenant_id = %(tenant)s AND b.profile_id = p.id AND b.deleted_at IS NULL AND NOT b.origin = ANY(%(safety)s)
     ORDER BY b.created_at DESC, b.id DESC LIMIT 1
 ) newest ON true
-WHERE p.snapshot_id IS NOT NULL AND newest.snapshot_id IS DISTINCT FROM p.snapshot_id
+WHERE {HAS_SETTINGS} AND newest.snapshot_id IS DISTINCT FROM p.snapshot_id
 """
 # Rows are put in order only for profiles that have one too many or one too old: on most nights few have.
 _REMOVE = """

@@ -21,6 +21,7 @@ from personalization.actions.managed_users import create_managed_user
 from personalization.formats.collection import apply
 from personalization.formats.items import Change, ContentSource, Item, KeyDeletion, ValueDeletion
 from personalization.models import Backup, ManagedUser, Origin, SettingsGroup, SettingsProfile, Snapshot
+from personalization.moves import in_profile
 from personalization.templates import sort_by_groups
 
 _TRIES = 3
@@ -69,13 +70,14 @@ def upload_settings(
     tenant_id, now = managed_user.tenant_id, timezone.now()
     # Contents go in before the profile is locked: a slow upload makes nobody wait.
     snapshot = store.put_snapshot(tenant_id=tenant_id, items=items, contents=contents)
+    current = in_profile(snapshot)
     profile, is_new = _locked_profile(
-        managed_user=managed_user, settings_group=settings_group, variant=variant, snapshot=snapshot,
+        managed_user=managed_user, settings_group=settings_group, variant=variant, snapshot=current,
         version=(based_on_version or 0) + 1, now=now, endpoint=endpoint, os=os,
     )  # fmt: skip
     common = {"managed_user": managed_user, "settings_group": settings_group, "endpoint": endpoint, "by": by}
     if not is_new:
-        if profile.snapshot_id == snapshot.pk:
+        if profile.snapshot_id == (current and current.pk):
             return Uploaded(UploadResult.UNCHANGED, profile.pk, profile.version)
         if profile.version != based_on_version:
             backup = Backup.objects.create(
@@ -90,7 +92,7 @@ def upload_settings(
             _tell("settings.upload-stale", profile=profile, **told, **common)
             return Uploaded(UploadResult.STALE, profile.pk, profile.version, backup.pk)
         store.keep(tenant_id=tenant_id, snapshot_ids=[profile.snapshot_id])
-        profile.snapshot, profile.version, profile.saved_at = snapshot, profile.version + 1, now
+        profile.snapshot, profile.version, profile.saved_at = current, profile.version + 1, now
         profile.endpoint, profile.os = endpoint, os
         profile.save(update_fields=["snapshot", "version", "saved_at", "endpoint", "os"])
     _tell("settings.saved", profile=profile, bytes=snapshot.size, **common)
@@ -213,11 +215,12 @@ def _put(managed_user: ManagedUser, plan: _Plan, packed: store.PackedStates, *, 
     tenant_id, now = managed_user.tenant_id, timezone.now()
     if managed_user._state.adding:
         create_managed_user(managed_user=managed_user, by=by)
-    wanted = dict(zip(plan.states, store.put_packed(tenant_id=tenant_id, packed=packed), strict=True))
+    stored = map(in_profile, store.put_packed(tenant_id=tenant_id, packed=packed))
+    wanted = dict(zip(plan.states, stored, strict=True))
     profiles = _locked_profiles(managed_user, list(wanted), now)
     if any(profiles[group].version != version for group, version in plan.versions.items()):
         raise _ChangedMeanwhile
-    changed = [group for group, snapshot in wanted.items() if profiles[group].snapshot_id != snapshot.pk]
+    changed = [group for group, snapshot in wanted.items() if profiles[group].snapshot_id != (snapshot and snapshot.pk)]
     nothing = None
     for group in changed:
         profile = profiles[group]
@@ -250,7 +253,7 @@ def _put(managed_user: ManagedUser, plan: _Plan, packed: store.PackedStates, *, 
                 "groups": [group.name for group in changed],
                 "unchanged": len(done.unchanged),
                 "unclaimed": len(done.unclaimed),
-                "bytes": sum(wanted[group].size for group in changed),
+                "bytes": sum(snapshot.size for group in changed if (snapshot := wanted[group])),
             },
         )
     return done

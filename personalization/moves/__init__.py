@@ -30,12 +30,15 @@ from personalization.moves.bulk import (
     restore_many,
 )
 from personalization.moves.changes import Effects, Restored, clear, effects_of_task, restore, undo_change
+from personalization.moves.nothing import AS_KEPT, HAS_SETTINGS, in_profile
 from personalization.moves.rows import WITHOUT_NESTED_LOOPS, LockedProfile, lock_profiles
 
 __all__ = [
     "WITHOUT_NESTED_LOOPS",
     "AGES",
+    "AS_KEPT",
     "BRING_BACK_DAYS",
+    "HAS_SETTINGS",
     "NEWEST",
     "OLD",
     "SAFETY_COPIES",
@@ -55,6 +58,7 @@ __all__ = [
     "delete_older_many",
     "effects_of_task",
     "hold_users",
+    "in_profile",
     "lock_profiles",
     "newest_backups",
     "protect",

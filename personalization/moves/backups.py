@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from personalization.models import Origin
+from personalization.moves.nothing import HAS_SETTINGS
 from personalization.moves.rows import rows, uuid_set
 
 BRING_BACK_DAYS = 30
@@ -57,13 +58,13 @@ def back_up(
 ) -> list[BackedUp]:
     """Write one backup of the current state per profile (decision 12); a profile with nothing stored gives no row."""
     found = rows(
-        """
+        f"""
         INSERT INTO personalization_backup
             (id, tenant_id, profile_id, snapshot_id, created_at, origin, created_by, name, comment, task_id, version)
         SELECT roamkeep_uuid7(), p.tenant_id, p.id, p.snapshot_id, statement_timestamp(),
                %(origin)s, %(by)s, %(name)s, %(comment)s, %(task)s::uuid, 1
         FROM personalization_settingsprofile p
-        WHERE p.tenant_id = %(tenant)s AND p.id = ANY(%(profiles)s::uuid[]) AND p.snapshot_id IS NOT NULL
+        WHERE p.tenant_id = %(tenant)s AND p.id = ANY(%(profiles)s::uuid[]) AND {HAS_SETTINGS}
         RETURNING profile_id, id, snapshot_id
         """,
         tenant=tenant_id,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from personalization.moves.backups import AGES, NEWEST, OLD
-from personalization.moves.changes import NOTHING
+from personalization.moves.nothing import AS_KEPT, HAS_SETTINGS, NOTHING
 from personalization.moves.rows import rows, rows_of_many, uuid_set
 from personalization.store import put_snapshot
 
@@ -80,8 +80,8 @@ def back_up_many(
         rows(
             f"""
             WITH chosen AS MATERIALIZED (
-                SELECT id, managed_user_id, snapshot_id FROM personalization_settingsprofile
-                WHERE tenant_id = %(tenant)s AND id = ANY(%(profiles)s::uuid[]) AND snapshot_id IS NOT NULL
+                SELECT id, managed_user_id, snapshot_id FROM personalization_settingsprofile p
+                WHERE tenant_id = %(tenant)s AND id = ANY(%(profiles)s::uuid[]) AND {HAS_SETTINGS}
                   AND {_in_groups(settings_group_ids)}
             ), made AS (
                 INSERT INTO personalization_backup
@@ -126,7 +126,6 @@ def restore_many(
     """
     parameters = {
         "tenant": tenant_id,
-        "nothing": NOTHING,
         "users": uuid_set(user_ids),
         "groups": uuid_set(settings_group_ids or ()),
         "until": not_later_than,
@@ -145,11 +144,10 @@ def restore_many(
 # settings is kept as the empty snapshot; where that is not there yet (`lacks_nothing`), nothing at all is written.
 _RESTORE = f"""
 WITH nothing AS (
-    SELECT (SELECT s.id FROM personalization_snapshot s
-            WHERE s.tenant_id = %(tenant)s AND s.digest = %(nothing)s) AS id
+    SELECT {NOTHING} AS id
 ), seen AS MATERIALIZED (
     SELECT p.id, p.managed_user_id, NULLIF(found.snapshot_id, nothing.id) AS becomes,
-           p.snapshot_id IS DISTINCT FROM NULLIF(found.snapshot_id, nothing.id) AS changes
+           {AS_KEPT} IS DISTINCT FROM found.snapshot_id AS changes
     FROM nothing CROSS JOIN personalization_settingsprofile p CROSS JOIN LATERAL ({NEWEST.format(profile="p.id")}) found
     WHERE p.tenant_id = %(tenant)s AND p.managed_user_id = ANY(%(users)s::uuid[]) AND {{in_groups}}
 ), held AS MATERIALIZED (
@@ -166,7 +164,8 @@ WITH nothing AS (
            held.version + 1 AS version
     FROM held JOIN seen ON seen.id = held.id JOIN users ON users.managed_user_id = seen.managed_user_id
     CROSS JOIN nothing CROSS JOIN lacking
-    WHERE users.is_whole AND held.snapshot_id IS DISTINCT FROM seen.becomes AND NOT lacking.nothing
+    WHERE users.is_whole AND NOT lacking.nothing
+      AND coalesce(held.snapshot_id, nothing.id) IS DISTINCT FROM coalesce(seen.becomes, nothing.id)
     ORDER BY held.id
 ), kept AS (
     INSERT INTO personalization_backup

@@ -5,12 +5,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from config.identifiers import uuid_array
-from personalization.formats import compression, manifest
+from personalization.moves.nothing import AS_KEPT, HAS_SETTINGS, NOTHING
 from personalization.moves.rows import rows, uuid_set
 from personalization.store import put_snapshot
-
-NOTHING = compression.digest(manifest.encode([]))
-"""The snapshot without items stands in backups for "nothing stored", which in a profile is no snapshot at all."""
 
 
 class Restored(NamedTuple):
@@ -36,21 +33,18 @@ def restore(
     """
     by_profile = dict(pairs)
     return _change(
-        """
-        SELECT p.id AS profile_id, p.snapshot_id AS was, NULLIF(b.snapshot_id, nothing.id) AS becomes,
+        f"""
+        SELECT p.id AS profile_id, p.snapshot_id AS was, NULLIF(b.snapshot_id, {NOTHING}) AS becomes,
                p.version + 1 AS version
-        FROM (SELECT (SELECT s.id FROM personalization_snapshot s
-                      WHERE s.tenant_id = %(tenant)s AND s.digest = %(nothing)s) AS id) AS nothing
-        CROSS JOIN unnest(%(profiles)s::uuid[], %(backups)s::uuid[]) AS pair (profile_id, backup_id)
+        FROM unnest(%(profiles)s::uuid[], %(backups)s::uuid[]) AS pair (profile_id, backup_id)
         JOIN personalization_settingsprofile p ON p.tenant_id = %(tenant)s AND p.id = pair.profile_id
         JOIN personalization_backup b ON b.tenant_id = %(tenant)s AND b.id = pair.backup_id
         WHERE b.profile_id = p.id AND b.deleted_at IS NULL
-          AND p.snapshot_id IS DISTINCT FROM NULLIF(b.snapshot_id, nothing.id)
+          AND {AS_KEPT} IS DISTINCT FROM b.snapshot_id
         """,
         tenant_id=tenant_id,
         created_by=created_by,
         task_id=task_id,
-        nothing=NOTHING,
         profiles=uuid_array(by_profile),
         backups=uuid_array(by_profile.values()),
     )
@@ -61,10 +55,10 @@ def clear(
 ) -> list[Restored]:
     """Delete the current settings of profiles, version + 1, after a `before-change` backup; backups stay (spec 4.5)."""
     return _change(
-        """
+        f"""
         SELECT p.id AS profile_id, p.snapshot_id AS was, NULL::uuid AS becomes, p.version + 1 AS version
         FROM personalization_settingsprofile p
-        WHERE p.tenant_id = %(tenant)s AND p.id = ANY(%(profiles)s::uuid[]) AND p.snapshot_id IS NOT NULL
+        WHERE p.tenant_id = %(tenant)s AND p.id = ANY(%(profiles)s::uuid[]) AND {HAS_SETTINGS}
         """,
         tenant_id=tenant_id,
         created_by=created_by,
@@ -148,8 +142,9 @@ def _keep_nothing(tenant_id, versions, created_by, task_id):
 class Effects(NamedTuple):
     """What a task left behind in some profiles.
 
-    `before`: {profile: the backup with the state before the task, None where the profile changed since}; `made` and
-    `deleted`: {backup: profile} of the backups that it wrote and are there still, and of those it deleted.
+    `before`: {profile: the backup with the state before the task, None where the profile changed since or that backup
+    is deleted}; `made` and `deleted`: {backup: profile} of the backups that it wrote and are there still, and of those
+    it deleted.
     """
 
     before: dict[UUID, UUID | None]
@@ -166,7 +161,8 @@ def effects_of_task(*, tenant_id: UUID, task_id: UUID, profile_ids: Iterable[UUI
     parameters = {"tenant": tenant_id, "task": task_id, "profiles": uuid_set(profile_ids)}
     before = rows(
         """
-        SELECT profile_id, (array_agg(id ORDER BY made_version) FILTER (WHERE leads_back AND deleted_at IS NULL))[1]
+        SELECT profile_id, (array_agg(CASE WHEN deleted_at IS NULL THEN id END ORDER BY made_version)
+                            FILTER (WHERE leads_back))[1]
         FROM (
             SELECT b.profile_id, b.id, b.made_version, b.deleted_at,
                    b.made_version = p.version + 1 - row_number() OVER (

@@ -90,11 +90,12 @@ def _undo(step):
     changed.update(owners[left.made[backup_id]] for backup_id in removed)
     changed.update(owners[left.deleted[backup_id]] for backup_id in returned)
     skipped = {owners[profile_id] for profile_id, backup_id in left.before.items() if backup_id is None}
+    same_already = {owners[profile_id] for profile_id, _backup_id in pairs} - skipped
 
     def word(user):
-        if user in skipped:
-            return Outcome.PARTLY_UNDONE if changed[user] else Outcome.CHANGED_SINCE
-        return Outcome.UNDONE if changed[user] else Outcome.CHANGED_SINCE
+        if changed[user]:
+            return Outcome.PARTLY_UNDONE if user in skipped else Outcome.UNDONE
+        return Outcome.ALREADY_SO if user in same_already else Outcome.CHANGED_SINCE
 
     return Done(changed, word)
 

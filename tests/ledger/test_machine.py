@@ -23,13 +23,27 @@ from config.errors import Refused
 from config.identifiers import uuid7
 from personalization import moves
 from personalization.actions import tasks as actions
-from personalization.models import Backup, ItemState, ManagedUser, SettingsProfile, Task, TaskItem, TaskState, Verb
+from personalization.formats import compression, manifest
+from personalization.models import (
+    Backup,
+    ItemState,
+    ManagedUser,
+    Origin,
+    SettingsProfile,
+    Task,
+    TaskItem,
+    TaskState,
+    Verb,
+)
+from personalization.outcomes import Outcome
 from personalization.runner import run_batch, steps
+from personalization.store import put_snapshot
 from tests import factories
 from tests.conftest import DEEP
-from tests.ledger.crowd import crowd, let_pauses_pass, operation, submit
+from tests.ledger.crowd import crowd, fresh, let_pauses_pass, operation, outcomes, run, submit
 
 PEOPLE = 6
+NOTHING = compression.digest(manifest.encode([]))
 broken_users = set()
 STEPS = {
     "create": lambda: [operation(Verb.CREATE_BACKUPS)],
@@ -107,6 +121,24 @@ class Ledger(RuleBasedStateMachine):
             for row in moves.clear(tenant_id=self.world.pk, profile_ids=[rows[0].pk], created_by="bob"):
                 self.other_changes[row.profile_id] += 1
 
+    @rule(person=st.integers(0, PEOPLE - 1), night_falls=st.booleans())
+    def a_registry_file_empties_a_profile(self, person, night_falls):
+        """An import that deletes all there is has left the snapshot without items, and backups of it."""
+        with self.world.context():
+            profile = SettingsProfile.objects.filter(managed_user_id=self.people[person]).order_by("pk")[0]
+            nothing = put_snapshot(tenant_id=self.world.pk, items=[])
+            common = {"tenant": self.world.tenant, "profile": profile, "created_at": timezone.now()}
+            if profile.snapshot_id not in (None, nothing.pk):
+                profile.version += 1
+                Backup.objects.create(
+                    snapshot_id=profile.snapshot_id, origin=Origin.BEFORE_CHANGE, made_version=profile.version, **common
+                )
+                profile.snapshot = nothing
+                profile.save()
+                self.other_changes[profile.pk] += 1
+            if night_falls:
+                Backup.objects.create(snapshot=nothing, origin=Origin.NIGHTLY, **common)
+
     @rule(person=st.integers(0, PEOPLE - 1), group=st.sampled_from(["finance", "sales", "engineering"]))
     def a_user_moves(self, person, group):
         with self.world.context():
@@ -145,6 +177,40 @@ class Ledger(RuleBasedStateMachine):
         with self.world.context():
             left = Task.objects.filter(tenant_id=self.world.pk, state__in=[TaskState.RUNNABLE, TaskState.RUNNING])
             assert not left.exists()
+
+    @rule(person=st.integers(0, PEOPLE - 1), emptied=st.sampled_from(["no", "today", "yesterday"]))
+    def what_is_announced_is_done_and_undone(self, person, emptied):
+        run(self.world)
+        if emptied != "no":
+            self.a_registry_file_empties_a_profile(person, night_falls=emptied == "yesterday")
+        if self.people[person] not in broken_users:
+            for plan in ("create", "restore", "restore older", "delete"):
+                self._announce_do_and_undo(self.people[person], STEPS[plan]())
+
+    def _announce_do_and_undo(self, user, steps):
+        targets, before = actions.Targets(users=(user,)), self._stored(user)
+        with self.world.context():
+            seen = actions.preview(tenant_id=self.world.pk, operations=steps, targets=targets, by=self.by)
+        if not seen.users:
+            return
+        task = submit(self.world, self.member, *steps, users=[user])
+        run(self.world)
+        task = fresh(self.world, task)
+        assert (task.changed,) == seen.touched
+        if task.changed:
+            with self.world.context():
+                inverse = actions.undo_task(task=task, by=self.by)
+            run(self.world)
+            assert outcomes(self.world, inverse) == [Outcome.UNDONE]
+        assert self._stored(user) == before
+
+    def _stored(self, user):
+        """Return what is stored of a user, and the backups of it that count; nothing is the same in either form."""
+        with self.world.context():
+            rows = SettingsProfile.objects.filter(managed_user_id=user).order_by("pk")
+            digests = [bytes(digest or NOTHING) for digest in rows.values_list("snapshot__digest", flat=True)]
+            kept = Backup.objects.filter(profile__in=rows, deleted_at=None).exclude(origin=Origin.BEFORE_CHANGE)
+            return digests, set(kept.values_list("pk", flat=True))
 
     def _everything(self):
         with self.world.context():

@@ -1,14 +1,16 @@
 """Undo of a whole task (decision 14): each user's state comes back wherever nothing has changed since."""
 
+import datetime
 import re
 
 import pytest
+from django.utils import timezone
 
 from config.errors import Conflict
 from personalization import moves
 from personalization.actions import tasks as actions
-from personalization.models import TaskState, Verb
-from personalization.outcomes import Outcome
+from personalization.models import Backup, SettingsProfile, TaskState, Verb
+from personalization.outcomes import Outcome, outcome_text
 from personalization.runner import run_batch
 from tests import factories
 from tests.ledger.crowd import backups, crowd, events, fresh, items, operation, profiles, run, states, submit
@@ -19,6 +21,10 @@ pytestmark = pytest.mark.django_db
 def undo(world, member, task):
     with world.context():
         return actions.undo_task(task=task, by=factories.actor(member))
+
+
+def restore_older():
+    return operation(Verb.RESTORE_NOT_LATER, not_later_than=timezone.now() - datetime.timedelta(days=15))
 
 
 def test_undo_of_a_restore_brings_every_state_back(acme, adam):
@@ -83,10 +89,6 @@ def test_undo_of_deletions_brings_the_backups_back(acme, adam):
 
 
 def test_undo_of_new_backups_deletes_those_of_the_task_and_keeps_protected_ones(acme, adam):
-    import datetime
-
-    from django.utils import timezone
-
     crowd(acme, 2, backups=1)
     task = submit(acme, adam, Verb.CREATE_BACKUPS)
     run(acme)
@@ -100,18 +102,57 @@ def test_undo_of_new_backups_deletes_those_of_the_task_and_keeps_protected_ones(
 
 
 def test_undo_of_several_steps_goes_back_behind_the_first(acme, adam):
-    import datetime
-
-    from django.utils import timezone
-
     crowd(acme, 2, backups=2)
-    until = timezone.now() - datetime.timedelta(days=15)
-    task = submit(acme, adam, Verb.RESTORE_LATEST, operation(Verb.RESTORE_NOT_LATER, not_later_than=until))
+    task = submit(acme, adam, Verb.RESTORE_LATEST, restore_older())
     run(acme)
     assert set(states(acme).values()) == {2}
     undo(acme, adam, task)
     run(acme)
     assert set(states(acme).values()) == {0}
+
+
+def test_undo_says_that_the_rest_changed_or_lost_its_backup(acme, adam):
+    crowd(acme, 2)
+    task = submit(acme, adam)
+    run(acme)
+    mine = [p.pk for p in profiles(acme)]
+    kept = {b.profile_id: b.pk for b in backups(acme, origin="before-change")}
+    with acme.context():
+        moves.delete_backups(tenant_id=acme.pk, backup_ids=[kept[pk] for pk in mine[:3]])
+    inverse = undo(acme, adam, task)
+    run(acme)
+    assert [(row.changed, outcome_text(row.outcome)) for row in items(acme, inverse)] == [
+        (0, "Skipped: changed since, or the backup is gone"),
+        (1, "Partly put back: the rest changed since, or its backup is gone"),
+    ]
+    assert [states(acme)[pk] for pk in mine] == [1, 1, 1, 0]
+
+
+def test_undo_of_several_steps_stops_at_none_of_them_where_the_first_backup_is_gone(acme, adam):
+    crowd(acme, 1, groups=1, backups=2)
+    task = submit(acme, adam, Verb.RESTORE_LATEST, restore_older())
+    run(acme)
+    first = min(backups(acme, origin="before-change"), key=lambda b: b.made_version)
+    with acme.context():
+        moves.delete_backups(tenant_id=acme.pk, backup_ids=[first.pk])
+    inverse = undo(acme, adam, task)
+    run(acme)
+    assert items(acme, inverse)[0].outcome == Outcome.CHANGED_SINCE
+    assert set(states(acme).values()) == {2}
+
+
+def test_undo_of_steps_that_led_back_themselves_says_that_it_was_the_same_already(acme, adam):
+    crowd(acme, 1, groups=1, backups=2)
+    with acme.context():
+        older = Backup.objects.order_by("created_at").first()
+        SettingsProfile.objects.update(snapshot_id=older.snapshot_id)
+    task = submit(acme, adam, Verb.RESTORE_LATEST, restore_older())
+    run(acme)
+    assert [p.version for p in profiles(acme)] == [3]
+    inverse = undo(acme, adam, task)
+    run(acme)
+    assert items(acme, inverse)[0].outcome == Outcome.ALREADY_SO
+    assert set(states(acme).values()) == {2}
 
 
 def test_undo_of_a_canceled_task_reaches_those_who_were_done(acme, adam):

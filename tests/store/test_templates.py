@@ -110,7 +110,7 @@ def import_settings(path):
 def held(world, name):
     with world.context():
         profile = SettingsProfile.objects.select_related("snapshot").filter(settings_group__name=name).first()
-        return list(store.read_items(profile.snapshot)) if profile else None
+        return profile and (list(store.read_items(profile.snapshot)) if profile.snapshot else [])
 
 
 def test_settings_are_sorted_into_the_groups_they_belong_to(sorted_groups, anna, tmp_path):

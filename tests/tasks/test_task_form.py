@@ -9,7 +9,16 @@ from django.utils import timezone
 from config.errors import Refused
 from personalization.actions import tasks as actions
 from personalization.actions.backups import create_backups
-from personalization.models import ManagedUser, SettingsProfile, Task, TaskOperation
+from personalization.forms import TaskForm
+from personalization.models import (
+    ManagedUser,
+    PersonalizationGroup,
+    ReportedGroup,
+    SettingsGroup,
+    SettingsProfile,
+    Task,
+    TaskOperation,
+)
 from tests import factories
 from tests.tasks.work import run, submit
 
@@ -44,6 +53,36 @@ def test_a_time_out_of_bounds_is_answered_beside_the_field_and_queues_nothing(ac
     assert time in answer.content.decode()
     with acme.context():
         assert not Task.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"not_later_than": "2999-01-01T00:00"}, {"not_later_than": [BETWEEN]}),
+        ({"not_later_than": "soon"}, {"not_later_than": ["Enter a valid date/time."]}),
+        ({"not_later_than": ""}, {"not_later_than": ["Say up to which time."]}),
+        (
+            {"verb": "delete-older", "age_days": "0"},
+            {"age_days": ["Ensure this value is greater than or equal to 1."]},
+        ),
+        ({"verb": "delete-older"}, {"age_days": ["Say how old."]}),
+        ({"kinds": ["hats"]}, {"kinds": ["Select a valid choice. hats is not one of the available choices."]}),
+        ({"kinds": []}, {"kinds": ["Choose at least one kind or settings group."]}),
+        ({"groups": ["hats"]}, {"groups": ["“hats” is not a valid UUID."]}),
+        ({"groups": []}, {"groups": ["Choose at least one group or user."]}),
+        ({"groups": [], "users": "nobody"}, {"users": ["1 line names no user in your groups: nobody"]}),
+    ],
+)
+def test_what_is_wrong_is_never_said_to_be_missing_too(acme, people, wrong, said):
+    with acme.context():
+        form = TaskForm(
+            plan(acme, **{"not_later_than": "2026-01-01T00:00"} | wrong),
+            settings_groups=SettingsGroup.objects.all(),
+            groups=PersonalizationGroup.objects.all(),
+            reported_groups=ReportedGroup.objects.all(),
+            users=ManagedUser.objects.all(),
+        )
+        assert form.errors == said
 
 
 @pytest.mark.parametrize(

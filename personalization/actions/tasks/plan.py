@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from config.errors import Refused
 from config.identifiers import uuid_array
 from personalization.models import EARLIEST, SettingsGroup, Verb
-from personalization.moves import AGES, NEWEST, OLD
+from personalization.moves import AGES, AS_KEPT, HAS_SETTINGS, NEWEST, OLD
 from personalization.statistics import learn_tenant
 
 TYPED_ABOVE = 50
@@ -81,12 +81,12 @@ _PROFILES = """
     WHERE p.tenant_id = %(tenant)s AND p.settings_group_id = ANY(%(scope)s::uuid[])
 """
 _CREATE = f"""
-    SELECT count(DISTINCT managed_user_id), count(*), count(*) FROM ({_PROFILES}) p WHERE snapshot_id IS NOT NULL
+    SELECT count(DISTINCT managed_user_id), count(*), count(*) FROM ({_PROFILES}) p WHERE {HAS_SETTINGS}
 """
 _RESTORE = f"""
     SELECT count(DISTINCT p.managed_user_id), count(*), 0 FROM ({_PROFILES}) p
     CROSS JOIN LATERAL ({NEWEST.format(profile="p.id")}) newest
-    WHERE p.snapshot_id IS DISTINCT FROM newest.snapshot_id
+    WHERE {AS_KEPT} IS DISTINCT FROM newest.snapshot_id
 """
 _DELETE = f"""
     SELECT count(DISTINCT p.managed_user_id), count(DISTINCT p.id), count(*)
