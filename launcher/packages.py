@@ -60,6 +60,7 @@ TRANSLATION = (Package("gettext", ("msgfmt",)),)
 BROWSER = (Package("chromium", ("chromium",)),)
 HIVES = (
     Package("libhivex-bin", ("hivexsh",)),
+    Package("python3-hivex", ("/usr/lib/python3/dist-packages/hivex/__init__.py",)),
     Package("registry-tools", ("regpatch",)),
 )
 ACTIVE_DIRECTORY = (
