@@ -8,14 +8,15 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from audit.models import Event
-from personalization.formats import manifest
+from personalization.formats import compression, manifest
 from personalization.models import Backup, ManagedUser, Origin, SettingsProfile, Snapshot, Task
 from personalization.store import read_manifest_bytes
 
 PAGE = 25
 NEWEST = 8
 NAMES_SHOWN = 12
-COMPARED_BYTES = 400_000  # stored size of all manifests of a page up to which the timeline says what changed
+# Size of all manifests of a page, as stored and as read, up to which the timeline says what changed.
+COMPARED_BYTES, COMPARED_TEXT = 400_000, 32_000_000
 
 
 def profiles_of(user):
@@ -230,7 +231,10 @@ def timeline(profile, *, before=None):
 
 def _states(snapshot_ids):
     rows = list(Snapshot.objects.filter(pk__in=snapshot_ids))
-    return {} if sum(len(row.manifest) for row in rows) > COMPARED_BYTES else {row.pk: row for row in rows}
+    if sum(len(row.manifest) for row in rows) > COMPARED_BYTES:
+        return {}
+    is_short = sum(compression.content_size(bytes(row.manifest)) for row in rows) <= COMPARED_TEXT
+    return {row.pk: row for row in rows} if is_short else {}
 
 
 def _changes(states, older, row):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID
 
 from django.db import transaction
@@ -11,6 +12,9 @@ from audit.actions import Actor, record
 from config.errors import Conflict, Refused
 from config.identifiers import text_key
 from personalization.models import ManagedUser, PersonalizationGroup
+
+_LONGEST_SID = 190  # of the column
+_UNKNOWN = "unknown:"
 
 
 def new_managed_user(
@@ -26,12 +30,21 @@ def new_managed_user(
         raise Refused(_("An account is written DOMAIN\\name."), field="name", code="account")
     return ManagedUser(
         tenant_id=tenant_id,
-        sid=f"unknown:{text_key(domain)}\\{text_key(name)}"[:190],
+        sid=_made_up_sid(f"{text_key(domain)}\\{text_key(name)}"),
         domain=domain,
         name=name,
         display_name=display_name or name,
         group=group,
     )
+
+
+def _made_up_sid(account: str) -> str:
+    """The mark of an account. A key can be many times as long as its name, so a long one ends in its SHA-256."""
+    sid = f"{_UNKNOWN}{account}"
+    if len(sid) <= _LONGEST_SID:
+        return sid
+    digest = hashlib.sha256(account.encode()).hexdigest()
+    return f"{sid[: _LONGEST_SID - len(digest)]}{digest}"
 
 
 @transaction.atomic

@@ -22,16 +22,21 @@ from personalization.formats.items import (
     ValueDeletion,
 )
 from personalization.formats.limits import DEFAULT_LIMITS, Limits
-from personalization.formats.paths import file_name_key, file_path, registry_path, upcase, value_name
+from personalization.formats.paths import KNOWN_FOLDERS, file_name_key, file_path, registry_path, upcase, value_name
 
 
 class _Node:
-    """A key with its values, or a folder or file. `item` says that the node was named itself, not only passed."""
+    """A key with its values, or a folder or file. `item` says that the node was named itself, not only passed.
 
-    __slots__ = ("children", "item", "path", "values")
+    `path` is filled in for the last name of a path alone, and is the item's own where it can be: whole paths on every
+    level of a deep tree would be hundreds of times the text that was read.
+    """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    __slots__ = ("children", "item", "name", "path", "values")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.path = ""
         self.item: Item | None = None
         self.values: dict[str, RegistryValue] | None = None
         self.children: dict[str, _Node] | None = None
@@ -50,6 +55,7 @@ class ItemSet:
         self._registry = _Node("")
         self._files = _Node("")
         self._nodes: dict[str, _Node] = {}
+        self._key_count = self._file_count = 0
         for item in items:
             self.put(item)
 
@@ -80,13 +86,17 @@ class ItemSet:
             return 0
         gone = chain.pop()
         self._nodes.clear()
+        self._key_count += 1
         for parent, name in zip(reversed(chain), reversed(names), strict=True):
             assert parent.children is not None
             del parent.children[name]
+            self._key_count -= 1
             # A key that was only passed on the way down goes with the last thing in it.
             if parent.children or parent.values or parent.item is not None:
                 break
-        return sum(1 + len(node.values or ()) for node in _walk(gone))
+        lost = [len(node.values or ()) for node in _walk(gone)]
+        self._key_count -= len(lost)
+        return len(lost) + sum(lost)
 
     def delete_value(self, path: str, name: str) -> bool:
         """Deletes one value; its key stays, as in Windows. Returns whether there was one."""
@@ -139,8 +149,15 @@ class ItemSet:
         except ImportRejected as refusal:
             raise refusal.located(at_entry(path)) from None
         node = self._registry
+        spelled = []
         for name in names:
-            node = _child(node, upcase(name), name)
+            node, is_new = _child(node, upcase(name), name)
+            spelled.append(node.name)
+            self._key_count += is_new
+        if self._key_count > self._limits.registry_items:
+            limit = self._limits.registry_items
+            raise ImportRejected(_("There are more than %(limit)s registry items."), at_entry(path), limit=limit)
+        _fill_path(node, spelled, path)
         self._nodes[path] = node
         return node
 
@@ -164,20 +181,29 @@ class ItemSet:
             raise refusal.located(at_entry(item.path)) from None
         node = self._files
         names = path.split("\\")
+        spelled = []
         for depth, name in enumerate(names):
             if isinstance(node.item, File):
                 self._refuse_unless_replacing(_("A file and a folder have the same name."), path)
                 node.item = None
-            node = _child(node, file_name_key(name), name)
-            if not self._replace and node.path.rpartition("\\")[2] != name:
+            node, is_new = _child(node, file_name_key(name), name)
+            spelled.append(node.name)
+            self._file_count += is_new
+            if not self._replace and node.name != name:
                 raise ImportRejected(
                     _("Two names differ only by upper and lower case or by the spelling of accents."),
                     at_entry("\\".join(names[: depth + 1])),
                 )
+        # The known folders themselves are no entries of a source.
+        if self._file_count > self._limits.files + len(KNOWN_FOLDERS):
+            limit = self._limits.files
+            raise ImportRejected(_("There are more than %(limit)s files and folders."), at_entry(path), limit=limit)
+        _fill_path(node, spelled, path)
         if node.item is not None:
             self._refuse_unless_replacing(_("A file or folder comes twice."), path)
         if isinstance(item, File) and node.children:
             self._refuse_unless_replacing(_("A file and a folder have the same name."), path)
+            self._file_count -= sum(1 for _below in _walk(node)) - 1
             node.children = None
         if isinstance(item, File):
             node.item = item if item.path == node.path else File(node.path, item.size, item.sha256, item.source)
@@ -189,14 +215,22 @@ class ItemSet:
             raise ImportRejected(reason, at_entry(path))
 
 
-def _child(node: _Node, identity: str, name: str) -> _Node:
-    """The child with this identity, made on first use: the first spelling stays."""
+def _child(node: _Node, identity: str, name: str) -> tuple[_Node, bool]:
+    """The child with this identity, and whether it was made here: the first spelling stays."""
     if node.children is None:
         node.children = {}
     child = node.children.get(identity)
-    if child is None:
-        child = node.children[identity] = _Node(f"{node.path}\\{name}" if node.path else name)
-    return child
+    if child is not None:
+        return child, False
+    child = node.children[identity] = _Node(name)
+    return child, True
+
+
+def _fill_path(node: _Node, spelled: list[str], path: str) -> None:
+    """Gives a named node its path: `path` itself, shared with the item, where the spelling is the same."""
+    if not node.path:
+        own = "\\".join(spelled)
+        node.path = path if path == own else own
 
 
 def _walk(root: _Node) -> Iterator[_Node]:

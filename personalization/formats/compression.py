@@ -22,6 +22,14 @@ def compress(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=LEVEL, write_content_size=True).compress(data)
 
 
+def content_size(data: bytes) -> int:
+    """Bytes that come out of a frame of `compress`, as it says itself; -1 where the frame is broken or does not say."""
+    try:
+        return int(zstandard.frame_content_size(data))
+    except zstandard.ZstdError:
+        return -1
+
+
 def decompress(data: bytes, *, sha256: bytes, max_size: int) -> bytes:
     """What `compress` was given. Never holds more than `max_size` bytes of output.
 

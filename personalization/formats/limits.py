@@ -16,8 +16,12 @@ class Limits:
     """
 
     registry_items: int = 300_000
-    """Keys and values together, deletions included. A user's hive holds 5,000 to 100,000; so many take about 150 MB of
-    memory until they are a manifest."""
+    """Keys and values together, deletions and keys passed on the way included. A user's hive holds 5,000 to 100,000; so
+    many take about 150 MB of memory until they are a manifest."""
+    text_bytes: int = 64 * MIB
+    """Paths and names of all items together, each item with its whole path, as `tally.text_cost` measures them. A hive
+    of 17,000 items has 4 MB of them. It bounds the memory of an import: a small hive can give one path of 130,000
+    characters to every key."""
     value_bytes: int = 4 * MIB
     """Data of one registry value; Microsoft gives 1 MB as the limit of the standard format."""
     registry_bytes: int = 64 * MIB
@@ -31,7 +35,7 @@ class Limits:
     reg_bytes: int = 512 * MIB
     """A .reg export."""
     files: int = 100_000
-    """Files and folders of a folder or an archive."""
+    """Files and folders of a folder or an archive, folders passed on the way included."""
     file_bytes: int = 30 * MIB
     """One file of a user (registry files have their own cap)."""
     total_bytes: int = 2 * GIB
@@ -43,7 +47,9 @@ class Limits:
     """An archive's table of contents is read into memory, so its size is capped by the number of files allowed."""
     template_bytes: int = 4 * MIB
     template_elements: int = 200_000
-    manifest_bytes: int = GIB
+    manifest_bytes: int = 64 * MIB
+    """One settings state in the store. Writing refuses what reading would: a web worker reads two of them at once to
+    compare them."""
 
 
 DEFAULT_LIMITS = Limits()

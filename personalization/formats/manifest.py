@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy as _
 
 from personalization.formats.collection import canonical
 from personalization.formats.compression import digest
-from personalization.formats.errors import ImportRejected, at_line
+from personalization.formats.errors import ImportRejected, at_entry, at_line
 from personalization.formats.items import (
     BlobRef,
     ContentSource,
@@ -41,6 +41,7 @@ from personalization.formats.items import (
     sort_key,
 )
 from personalization.formats.limits import DEFAULT_LIMITS, Limits
+from personalization.formats.tally import Tally
 from personalization.formats.values import RegistryType
 
 FORMAT = "roamkeep-manifest"
@@ -86,18 +87,42 @@ def encode(items: Iterable[Item], *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The manifest of `items`, in whatever order they come.
 
     Every path is checked here, whoever made the items. Raises `ImportRejected` for paths outside the user's settings,
-    items that come twice and names that differ by case alone.
+    items that come twice, names that differ by case alone, and for more than `limits` allow: what is written can be
+    read again.
     """
-    return _encode_canonical(canonical(items, limits=limits))
+    return _encode_canonical(canonical(_counted(items, limits), limits=limits), limits)
 
 
-def _encode_canonical(items: list[Item]) -> bytes:
+def _counted(items: Iterable[Item], limits: Limits) -> Iterator[Item]:
+    """The same items, as far as the limits of an import go: changes upon changes must not grow past them either."""
+    tally = Tally(limits)
+    for item in items:
+        try:
+            tally.add(item)
+        except ImportRejected as refusal:
+            raise refusal.located(at_entry(item.path)) from None
+        yield item
+
+
+def _encode_canonical(items: list[Item], limits: Limits) -> bytes:
     header = {"format": FORMAT, "version": VERSION, **dataclasses.asdict(_count(items))}
     target = io.BytesIO()
     target.write(_dump(header).encode("ascii") + b"\n")
     for item in items:
         target.write(_line(item).encode("ascii") + b"\n")
+        _check_size(target.tell(), limits, item)
     return target.getvalue()
+
+
+def _check_size(size: int, limits: Limits, item: Item | None = None) -> None:
+    """What the store would not read again is not written: its readers have the same limit."""
+    if size > limits.manifest_bytes:
+        place = at_entry(item.path) if item else None
+        raise ImportRejected(
+            _("The settings are more than %(limit)s bytes in the form in which they are stored."),
+            place,
+            limit=limits.manifest_bytes,
+        )
 
 
 def _count(items: Iterable[Item]) -> Totals:
@@ -160,6 +185,7 @@ def iterate(manifest: bytes) -> Iterator[Item]:
     """
     _header(manifest)
     numbered = _lines(manifest)
+    path = ""
     while batch := list(itertools.islice(numbered, _BATCH)):
         lines = [line for _number, line in batch]
         try:
@@ -169,7 +195,9 @@ def iterate(manifest: bytes) -> Iterator[Item]:
         if len(rows) != len(batch):  # some line is not one row: find it
             rows = [_parse(line, number) for number, line in batch]
         for row, (number, _line) in zip(rows, batch, strict=True):
-            yield _item(row, number)
+            item = _item(row, number, path)
+            path = item.path
+            yield item
 
 
 def decode(manifest: bytes) -> list[Item]:
@@ -179,8 +207,7 @@ def decode(manifest: bytes) -> list[Item]:
 
 def check(manifest: bytes, *, limits: Limits = DEFAULT_LIMITS) -> None:
     """Refuses bytes that `encode` would not have written. Raises `ImportRejected`."""
-    if len(manifest) > limits.manifest_bytes:
-        raise ImportRejected(_("The manifest is larger than %(limit)s bytes."), limit=limits.manifest_bytes)
+    _check_size(len(manifest), limits)
     if encode(iterate(manifest), limits=limits) != manifest:
         raise ImportRejected(_("The manifest is not in its canonical form."))
 
@@ -229,9 +256,10 @@ class _Fetched:
 def diff(before: bytes, after: bytes) -> Difference:
     """What changed between two manifests; costs little when little did."""
     _header(before), _header(after)
-    old, new = dict(_lines_by_text(before)), dict(_lines_by_text(after))
-    gone = {sort_key(item): item for item in (_item(_parse(t, n), n) for t, n in old.items() if t not in new)}
-    come = {sort_key(item): item for item in (_item(_parse(t, n), n) for t, n in new.items() if t not in old)}
+    old = dict(_lines_by_text(before))
+    new = [(line, number) for line, number in _lines_by_text(after) if old.pop(line, None) is None]
+    gone = {sort_key(item): item for item in (_item(_parse(line, number), number) for line, number in old.items())}
+    come = {sort_key(item): item for item in (_item(_parse(line, number), number) for line, number in new)}
     return Difference(
         added=[item for key, item in come.items() if key not in gone],
         removed=[item for key, item in gone.items() if key not in come],
@@ -284,11 +312,14 @@ def _not_a_setting(number: int) -> ImportRejected:
     return ImportRejected(_("The line does not describe a setting."), at_line(number))
 
 
-def _item(row: Any, number: int) -> Item:
+def _item(row: Any, number: int, shared: str = "") -> Item:
+    """The item of a row. Its path is `shared` where that is the same text: values of one key then have one path."""
     try:
         tag, path, *rest = row
         if type(path) is not str:
             raise ValueError
+        if path == shared:
+            path = shared
         if tag == "v":
             return _value(path, *rest)
         if tag == "f":

@@ -20,6 +20,7 @@ REGISTRY_ROOT = "HKCU"
 LONGEST_KEY_NAME = 255  # "Registry element size limits", Microsoft; in UTF-16 units
 LONGEST_VALUE_NAME = 16_383
 LONGEST_FILE_NAME = 255
+_LONGEST_REMEMBERED = 1_000  # 4,096 paths of 130,000 characters would stay in the memory of a worker for good
 LONGEST_FILE_PATH = 32_000  # the limit of Windows is 32,767 with the known folder's own path
 
 _USER_ROOTS = frozenset({"HKCU", "HKEY_CURRENT_USER"})
@@ -143,10 +144,12 @@ def registry_path(text: str, *, limits: Limits = DEFAULT_LIMITS) -> str:
     return "\\".join([REGISTRY_ROOT, *map(key_name, names)])
 
 
-@lru_cache(maxsize=4096)
 def registry_key(path: str) -> str:
     """Identity of a key: two paths name one key exactly when this is equal."""
-    return upcase(path)
+    return _registry_key(path) if len(path) <= _LONGEST_REMEMBERED else upcase(path)
+
+
+_registry_key = lru_cache(maxsize=4096)(upcase)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -225,10 +228,12 @@ def file_name_key(name: str) -> str:
     return unicodedata.normalize("NFC", upcase(unicodedata.normalize("NFC", name)))
 
 
-@lru_cache(maxsize=4096)
 def file_key(path: str) -> str:
     """Identity of a file or folder: two paths may live beside each other only when this differs."""
-    return file_name_key(path)
+    return _file_key(path) if len(path) <= _LONGEST_REMEMBERED else file_name_key(path)
+
+
+_file_key = lru_cache(maxsize=4096)(file_name_key)
 
 
 def names_below_profile(path: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 from django.utils.translation import gettext_lazy as _
 
 from personalization.formats.collection import canonical
-from personalization.formats.errors import ExportRefused, ImportRejected, at_entry, at_line
+from personalization.formats.errors import ExportRefused, ImportRejected, at_entry, at_line, shown
 from personalization.formats.items import (
     BlobRef,
     Change,
@@ -29,11 +29,19 @@ from personalization.formats.items import (
 )
 from personalization.formats.limits import DEFAULT_LIMITS, Limits
 from personalization.formats.paths import LONGEST_VALUE_NAME, registry_path, value_name
+from personalization.formats.tally import Tally
 from personalization.formats.values import RegistryType, decode_text, encode_text
 
 HEADER_5 = "Windows Registry Editor Version 5.00"
 HEADER_4 = "REGEDIT4"
 ANSI = "cp1252"
+ANSI_CODE_PAGES = (
+    *("cp874", "cp932", "cp936", "cp949", "cp950"),
+    *(f"cp{number}" for number in range(1250, 1259)),
+    *("cp437", "cp850", "cp852", "cp866", "latin-1"),
+)
+"""Code pages that a Windows has for its ANSI or OEM texts, and Latin-1. Python knows many codecs that are none: some
+give no text, some would unpack it."""
 UTF_16 = "utf-16-le"
 UTF_8 = "utf-8"
 
@@ -59,22 +67,37 @@ codecs.register_error("roamkeep.keep_undefined_byte", _keep_undefined_byte)
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_reg(stream: BinaryIO, *, ansi: str = ANSI, limits: Limits = DEFAULT_LIMITS) -> Iterator[Change]:
+def check_code_page(name: str) -> None:
+    """Raises `ImportRejected`, without a position, for anything but one of `ANSI_CODE_PAGES`."""
+    if name.lower() not in ANSI_CODE_PAGES:
+        raise ImportRejected(
+            _("“%(name)s” is not a code page of REGEDIT4 files. There are: %(known)s."),
+            name=shown(name),
+            known=", ".join(ANSI_CODE_PAGES),
+        )
+
+
+def read_reg(
+    stream: BinaryIO, *, ansi: str = ANSI, limits: Limits = DEFAULT_LIMITS, tally: Tally | None = None
+) -> Iterator[Change]:
     """Keys, values and deletions in the order of the file; `collection.apply` makes items of them.
 
-    `ansi` is the code page of a REGEDIT4 file. Holds one value at a time in memory. Raises `ImportRejected` with the
-    line for anything that is not understood, for keys outside HKEY_CURRENT_USER and when a cap of `limits` is passed.
+    `ansi` is the code page of a REGEDIT4 file, `tally` counts on from other readers of the same import. Holds one value
+    at a time in memory. Raises `ImportRejected` with the line for anything that is not understood, for keys outside
+    HKEY_CURRENT_USER and when a cap of `limits` is passed.
     """
-    reader = _Reader(stream, ansi=ansi, limits=limits)
+    reader = _Reader(stream, ansi=ansi, limits=limits, tally=tally or Tally(limits))
     try:
         yield from reader
     except ImportRejected as refusal:
-        raise refusal if refusal.position is not None else refusal.located(at_line(reader.line_number)) from None
+        place = at_line(max(1, reader.line_number))  # an empty file has no line at all
+        raise refusal if refusal.position is not None else refusal.located(place) from None
 
 
 class _Reader:
-    def __init__(self, stream: BinaryIO, *, ansi: str, limits: Limits) -> None:
+    def __init__(self, stream: BinaryIO, *, ansi: str, limits: Limits, tally: Tally) -> None:
         self._limits = limits
+        self._tally = tally
         self._ansi = ansi
         self._is_ansi = False
         self._lines = self._decoded_lines(stream)
@@ -83,7 +106,6 @@ class _Reader:
     def __iter__(self) -> Iterator[Change]:
         self._read_header()
         key: str | None = None
-        count = size = 0
         for line in self._lines:
             text = line.strip()
             if not text or text[0] == ";":
@@ -95,19 +117,9 @@ class _Reader:
                 if key is None:
                     raise ImportRejected(_("A value stands before the first key."))
                 change = self._parse_value(line.lstrip(), key)
-                if isinstance(change, RegistryValue):
-                    size += change.size
             else:
                 raise ImportRejected(_("The line is neither a key, nor a value, nor a comment."))
-            count += 1
-            if count > self._limits.registry_items:
-                raise ImportRejected(
-                    _("There are more than %(limit)s registry items."), limit=self._limits.registry_items
-                )
-            if size > self._limits.registry_bytes:
-                raise ImportRejected(
-                    _("The registry values hold more than %(limit)s bytes."), limit=self._limits.registry_bytes
-                )
+            self._tally.add(change)
             yield change
 
     # --- lines ---

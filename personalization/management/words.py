@@ -8,6 +8,7 @@ from personalization.models import ManagedUser, PersonalizationGroup, SettingsGr
 
 def split_account(text):
     r"""Return (domain, name) of DOMAIN\name, or stop."""
+    _refuse_undecodable(text)
     domain, backslash, name = text.partition("\\")
     if not backslash or not domain or not name or "\\" in name:
         raise CommandError(f"{text!r} is not written DOMAIN\\name (in a shell: in single quotation marks).")
@@ -31,7 +32,14 @@ def find_personalization_group(tenant, name):
     return _find(PersonalizationGroup, tenant, name, "personalization group")
 
 
+def _refuse_undecodable(text):
+    """Stop at bytes that are no text: Python keeps them as lone surrogates, which no database takes."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise CommandError(f"{text!r} is not valid UTF-8 text.")
+
+
 def _find(model, tenant, name, noun):
+    _refuse_undecodable(name)
     rows = model.objects.filter(tenant=tenant)
     found = rows.filter(name_key=text_key(name)).first()
     if found is None:

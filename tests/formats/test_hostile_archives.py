@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zipfile
 import zlib
 
@@ -42,6 +43,20 @@ def refused(sandbox, archive: Archive | bytes, **limits) -> str:
         sandbox(archive, **limits)
     assert "secret" not in str(refusal.value)
     return str(refusal.value)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_entries_are_counted_where_they_are_listed_not_where_their_number_is_said(sandbox, tmp_path, count):
+    members = [Member(b"%d" % number, has_local=False) for number in range(50_000)]
+    archive = Archive(members, count=count, prefix=b"PK\3\4").build()
+    assert "more than 100 files" in refused(sandbox, archive, files=100, central_directory_bytes_per_file=60_000)
+    tracemalloc.start()
+    try:
+        refused(sandbox, archive, files=100, central_directory_bytes_per_file=60_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20, f"{peak >> 10} KB"
 
 
 def one(name: str, data: bytes = b"secret", **fields) -> Archive:

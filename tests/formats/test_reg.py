@@ -145,7 +145,7 @@ def test_deletions_are_told_in_their_place():
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
-        ("", 0, "does not begin with"),
+        ("", 1, "does not begin with"),
         ("hello\n", 1, "does not begin with"),
         ("\n\nRegedit\n", 3, "does not begin with"),
         (HEADER + '"a"="b"\n', 3, "before the first key"),

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from audit.models import Event
 from audit.tallies import write_open
+from personalization import history
 from personalization.formats import manifest
 from personalization.models import Backup, SettingsProfile
 from personalization.store import read_manifest
@@ -382,6 +383,22 @@ def test_the_timeline_tells_what_each_night_changed(acme, anna, profile, desk):
     assert "0 changed, 1 new, 0 gone" in text
     assert "1 changed, 0 new, 0 gone" in text
     assert "Contoso\\zoom" in text
+
+
+def test_a_timeline_of_states_that_are_long_to_read_is_shown_without_what_changed(
+    acme, anna, profile, desk, monkeypatch
+):
+    monkeypatch.setattr(history, "COMPARED_TEXT", 10_000)
+    start, address = timezone.now() - datetime.timedelta(days=3), acme.url(f"users/{anna.pk}/settings/{profile.pk}/")
+    for night, count in enumerate((2, 3)):
+        values = {f"n{number}": "1" for number in range(count)}
+        factories.backup(acme, profile, factories.settings(**values), created_at=start + datetime.timedelta(days=night))
+    assert "0 changed, 1 new, 0 gone" in desk.get(address).content.decode()
+    many = {f"n{number}": "1" for number in range(400)}  # of one kind: some kilobytes packed, many as they are read
+    factories.backup(acme, profile, factories.settings(**many), created_at=start + datetime.timedelta(days=2))
+    answer = desk.get(address)
+    assert answer.status_code == 200
+    assert " new, " not in answer.content.decode()
 
 
 @pytest.mark.parametrize("path", ["users/{user}/", "users/{user}/settings/{profile}/"])

@@ -27,6 +27,7 @@ ARCHIVE_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _END = struct.Struct("<4s4H2IH")
 _END64_LOCATOR = struct.Struct("<4sIQI")
 _END64 = struct.Struct("<4sQ2H2I4Q")
+_CENTRAL = struct.Struct("<4s24x3H12x")  # signature; lengths of name, extra field and comment
 _LOCAL = struct.Struct("<4s5H3I2H")
 _LONGEST_COMMENT = 1 << 16
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
@@ -38,14 +39,18 @@ _UNIX_SYSTEMS = (3, 19)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: its names below the archive's root, and where its packed data lies."""
+    """One entry: its path below the archive's root, and where its packed data lies."""
 
     name: str
-    names: tuple[str, ...]
     is_folder: bool
     info: zipfile.ZipInfo
     start: int
     """Offset of the packed data in the archive."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        # Not kept: hundreds of short names take many times the memory of the path they stand in.
+        return tuple(self.name.replace("\\", "/").removesuffix("/").split("/"))
 
 
 def read_archive(file: BinaryIO, limits: Limits) -> list[Entry]:
@@ -57,8 +62,6 @@ def read_archive(file: BinaryIO, limits: Limits) -> list[Entry]:
             infos, end = archive.infolist(), archive.start_dir
     except Exception:  # zipfile raises far more than BadZipFile on a broken table of contents
         raise ImportRejected(_("The archive's table of contents is damaged.")) from None
-    if len(infos) > limits.files:
-        raise ImportRejected(_("There are more than %(limit)s files and folders."), limit=limits.files)
     entries = [_check_entry(file.fileno(), info, limits) for info in infos]
     _check_sizes(infos, size, limits)
     _check_overlap(entries, end)
@@ -136,10 +139,31 @@ def _check_end(file: int, size: int, limits: Limits) -> None:
         if len(record) < _END64.size or not record.startswith(b"PK\x06\x06") or named_at != record_at:
             raise ImportRejected(_("The archive's table of contents is damaged."))
         count, directory_size = _END64.unpack(record)[7:9]
-    if count > limits.files:
-        raise ImportRejected(_("There are more than %(limit)s files and folders."), limit=limits.files)
+        end = record_at
+    else:
+        end = tail_start + at
     if directory_size > limits.files * limits.central_directory_bytes_per_file + CHUNK:
         raise ImportRejected(_("The archive's table of contents is too large."))
+    if count > limits.files:
+        raise _too_many(limits)
+    _check_listed(file, end - directory_size, end, limits)
+
+
+def _check_listed(file: int, start: int, end: int, limits: Limits) -> None:
+    """Counts the entries between these offsets: the end record may lie, and zipfile makes an object of each of them."""
+    count = 0
+    while start < end:
+        if count == limits.files:
+            raise _too_many(limits)
+        header = os.pread(file, _CENTRAL.size, start) if start >= 0 else b""
+        if len(header) < _CENTRAL.size or not header.startswith(b"PK\x01\x02"):
+            raise ImportRejected(_("The archive's table of contents is damaged."))
+        start += _CENTRAL.size + sum(_CENTRAL.unpack(header)[1:])
+        count += 1
+
+
+def _too_many(limits: Limits) -> ImportRejected:
+    return ImportRejected(_("There are more than %(limit)s files and folders."), limit=limits.files)
 
 
 def _check_entry(file: int, info: zipfile.ZipInfo, limits: Limits) -> Entry:
@@ -162,10 +186,10 @@ def _check_entry(file: int, info: zipfile.ZipInfo, limits: Limits) -> Entry:
     method, name_length, extra_length = fields[3], fields[9], fields[10]
     if os.pread(file, name_length, info.header_offset + _LOCAL.size) != raw or method != info.compress_type:
         raise ImportRejected(_("The archive's table of contents points to something else."), place)
-    names = tuple(name.replace("\\", "/").removesuffix("/").split("/"))
-    if len(names) > limits.depth:
+    entry = Entry(name, is_folder, info, info.header_offset + _LOCAL.size + name_length + extra_length)
+    if len(entry.names) > limits.depth:
         raise ImportRejected(_("Folders are nested deeper than %(limit)s levels."), place, limit=limits.depth)
-    return Entry(name, names, is_folder, info, info.header_offset + _LOCAL.size + name_length + extra_length)
+    return entry
 
 
 def _raw_name(info: zipfile.ZipInfo) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
-from personalization.formats.bundle.archive import ARCHIVE_SIGNATURES, read_archive, unpack
+from personalization.formats.bundle.archive import ARCHIVE_SIGNATURES, Entry, read_archive, unpack
 from personalization.formats.bundle.folder import read_file, walk_folder
 from personalization.formats.bundle.layout import LOG_SUFFIXES, Role, is_scaffold, most_bytes, path_of, role_of
 from personalization.formats.bundle.spool import Spool
@@ -20,7 +21,8 @@ from personalization.formats.hive import is_hive, read_hive
 from personalization.formats.items import Change, File, FileOnDisk, Folder, Item
 from personalization.formats.limits import DEFAULT_LIMITS, Limits
 from personalization.formats.paths import file_name_key, upcase
-from personalization.formats.reg import ANSI, read_reg
+from personalization.formats.reg import ANSI, check_code_page, read_reg
+from personalization.formats.tally import Tally
 
 
 class SourceKind(Enum):
@@ -61,10 +63,13 @@ def open_source(
     recovered from the logs beside it; `allow_dirty` takes it without. `ansi` is the code page of REGEDIT4 files. Raises
     `ImportRejected` with reason and position, and `OSError` when `path` itself cannot be opened.
     """
+    check_code_page(ansi)
     if path.is_dir():
         with Spool(limits, spool_folder) as spool:
             yield _read_folder(path, spool, allow_dirty=allow_dirty, ansi=ansi, limits=limits)
         return
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        raise ImportRejected(_("Links and devices are refused."), at_entry(path.name))
     with path.open("rb") as file:
         start = file.read(4)
     if start in ARCHIVE_SIGNATURES:
@@ -94,9 +99,7 @@ def _read_archive(path: Path, spool: Spool, *, allow_dirty: bool, ansi: str, lim
     collector = _Collector(spool, limits)
     with path.open("rb") as file:
         entries = read_archive(file, limits)
-        # Names are checked before the first byte is unpacked.
-        for entry in entries:
-            collector.check(entry.names, entry.name, is_folder=entry.is_folder, size=entry.info.file_size)
+        collector.check(entries)  # before the first byte is unpacked
         for entry in entries:
             collector.add(entry.names, entry.name, None if entry.is_folder else unpack(file, entry))
     return collector.finish(SourceKind.ARCHIVE, allow_dirty=allow_dirty, ansi=ansi)
@@ -108,28 +111,33 @@ class _Collector:
     def __init__(self, spool: Spool, limits: Limits) -> None:
         self._spool = spool
         self._limits = limits
-        self._planned = ItemSet(limits=limits)
+        self._tally = Tally(limits)
         self._files = ItemSet(limits=limits)
         self._registry: dict[str, tuple[Role, str, Path]] = {}
         self._ignored: list[str] = []
 
-    def check(self, names: tuple[str, ...], name: str, *, is_folder: bool, size: int) -> None:
-        """Refuses what `add` would, from the name and the declared size alone."""
-        with _at(name):
-            role = Role.FILE if is_folder else role_of(names)
-            most = most_bytes(names, self._limits)
-            if not is_folder and size > most:
-                raise ImportRejected(_("The file is larger than %(limit)s bytes."), limit=most)
-            if role is Role.FILE and not (is_folder and is_scaffold(names)):
-                path = path_of(names)
-                self._planned.put(Folder(path) if is_folder else File(path, size, b""))
+    def check(self, entries: Iterable[Entry]) -> None:
+        """Refuses what `add` would, from the names and the declared sizes alone."""
+        planned, tally = ItemSet(limits=self._limits), Tally(self._limits)
+        for entry in entries:
+            with _at(entry.name):
+                names, size = entry.names, entry.info.file_size
+                role = Role.FILE if entry.is_folder else role_of(names)
+                most = most_bytes(names, self._limits)
+                if not entry.is_folder and size > most:
+                    raise ImportRejected(_("The file is larger than %(limit)s bytes."), limit=most)
+                if role is Role.FILE and not (entry.is_folder and is_scaffold(names)):
+                    path = path_of(names)
+                    item = Folder(path) if entry.is_folder else File(path, size, b"")
+                    tally.add(item)
+                    planned.put(item)
 
     def add(self, names: tuple[str, ...], name: str, chunks: Iterable[bytes] | None) -> None:
         """Takes in a file, or a folder when `chunks` is None."""
         with _at(name):
             if chunks is None:
                 if not is_scaffold(names):
-                    self._files.put(Folder(path_of(names)))
+                    self._put(Folder(path_of(names)))
                 return
             role = role_of(names)
             if role is Role.IGNORED:
@@ -138,7 +146,7 @@ class _Collector:
             path = path_of(names) if role is Role.FILE else names[-1]
             stored = self._spool.store(path, chunks, most=most_bytes(names, self._limits))
             if role is Role.FILE:
-                self._files.put(stored)
+                self._put(stored)
                 return
             key = file_name_key(names[-1])
             if key in self._registry:
@@ -146,38 +154,29 @@ class _Collector:
             assert isinstance(stored.source, FileOnDisk)
             self._registry[key] = (role, name, stored.source.path)
 
+    def _put(self, item: File | Folder) -> None:
+        self._tally.add(item)
+        self._files.put(item)
+
     def finish(self, kind: SourceKind, *, allow_dirty: bool, ansi: str) -> Source:
         changes: list[Change] = []
         logs = [path for role, _name, path in self._registry.values() if role is Role.HIVE_LOG]
-        count = size = 0
         for reader_role in (Role.HIVE, Role.REG_EXPORT):
             for _key, (role, name, path) in sorted(self._registry.items()):
                 if role is not reader_role:
                     continue
                 with _at(name):
                     for change in self._read(role, path, logs, allow_dirty=allow_dirty, ansi=ansi):
-                        count += 1
-                        size += getattr(change, "size", 0)
-                        self._check_registry(count, size)
                         changes.append(change)
         changes += list(self._files)
         return Source(kind, changes, self._ignored)
 
     def _read(self, role: Role, path: Path, logs: list[Path], *, allow_dirty: bool, ansi: str) -> Iterator[Change]:
         if role is Role.HIVE:
-            yield from read_hive(path, logs=logs, allow_dirty=allow_dirty, limits=self._limits)
+            yield from read_hive(path, logs=logs, allow_dirty=allow_dirty, limits=self._limits, tally=self._tally)
             return
         with path.open("rb") as file:
-            yield from read_reg(file, ansi=ansi, limits=self._limits)
-
-    def _check_registry(self, count: int, size: int) -> None:
-        """The caps of one import also hold for all its registry files together."""
-        if count > self._limits.registry_items:
-            raise ImportRejected(_("There are more than %(limit)s registry items."), limit=self._limits.registry_items)
-        if size > self._limits.registry_bytes:
-            raise ImportRejected(
-                _("The registry values hold more than %(limit)s bytes."), limit=self._limits.registry_bytes
-            )
+            yield from read_reg(file, ansi=ansi, limits=self._limits, tally=self._tally)
 
 
 @contextmanager

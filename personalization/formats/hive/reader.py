@@ -28,6 +28,7 @@ from personalization.formats.paths import (
     upcase,
     value_name,
 )
+from personalization.formats.tally import Tally
 from personalization.formats.values import RegistryType
 
 _INLINE = 0x80000000
@@ -50,13 +51,15 @@ def read_hive(
     logs: Sequence[Path] = (),
     allow_dirty: bool = False,
     limits: Limits = DEFAULT_LIMITS,
+    tally: Tally | None = None,
 ) -> Iterator[RegistryItem]:
     """Every key and value of an NTUSER.DAT, its root as HKCU, parents first; data exactly as stored.
 
     A hive that was not closed properly is recovered from `logs` (its .LOG1 and .LOG2, in any order) in a temporary
     file; without logs that fit it is refused, unless `allow_dirty` takes it as it lies. Security descriptors, class
-    names and timestamps are not settings and are left out. Memory: one value, the keys still to visit, and 1/64 of the
-    file's size. Raises `ImportRejected` with the offset in the (recovered) file for anything damaged.
+    names and timestamps are not settings and are left out. `tally` counts on from other readers of the same import.
+    Memory: one value, the keys still to visit, and 1/64 of the file's size. Raises `ImportRejected` with the offset in
+    the (recovered) file for anything damaged.
     """
     with ExitStack() as stack:
         hive = _open(stack, path)
@@ -70,8 +73,9 @@ def read_hive(
             elif not allow_dirty or not base.has_valid_checksum:
                 raise _refuse_dirty(base, bool(opened))
         _refuse_machine_hive(base)
-        _refuse_foreign_root(_Walk(Cells(hive, base, limits), base, limits).names_below_root())
-        yield from _Walk(Cells(hive, base, limits), base, limits)
+        tally = tally or Tally(limits)
+        _refuse_foreign_root(_Walk(Cells(hive, base, limits), base, limits, tally).names_below_root())
+        yield from _Walk(Cells(hive, base, limits), base, limits, tally)
 
 
 def _open(stack: ExitStack, path: Path) -> int:
@@ -109,12 +113,11 @@ def _refuse_foreign_root(names: set[str]) -> None:
 
 
 class _Walk:
-    def __init__(self, cells: Cells, base: BaseBlock, limits: Limits) -> None:
+    def __init__(self, cells: Cells, base: BaseBlock, limits: Limits, tally: Tally) -> None:
         self._cells = cells
         self._root = base.root_offset
         self._limits = limits
-        self._items = 0
-        self._bytes = 0
+        self._tally = tally
 
     def __iter__(self) -> Iterator[RegistryItem]:
         pending: list[tuple[int, str, int, set[str]]] = [(self._root, "", 0, set())]
@@ -133,8 +136,9 @@ class _Walk:
                 if upcase(name) in siblings:
                     raise damaged(self._cells.position(offset))
                 siblings.add(upcase(name))
-            self._count(0, place)
-            yield RegistryKey(path)
+            key = RegistryKey(path)
+            self._tally.add(key, place)
+            yield key
             if node.values_count and not node.flags.KEY_PREDEF_HANDLE:
                 yield from self._values(node, path)
             if node.subkey_count:
@@ -145,16 +149,6 @@ class _Walk:
         node, _name = self._key_node(self._root)
         children = self._subkeys(node) if node.subkey_count else []
         return {upcase(self._key_node(child)[1]) for child in children}
-
-    def _count(self, size: int, place: Position) -> None:
-        self._items += 1
-        self._bytes += size
-        if self._items > self._limits.registry_items:
-            limit = self._limits.registry_items
-            raise ImportRejected(_("There are more than %(limit)s registry items."), place, limit=limit)
-        if self._bytes > self._limits.registry_bytes:
-            limit = self._limits.registry_bytes
-            raise ImportRejected(_("The registry values hold more than %(limit)s bytes."), place, limit=limit)
 
     # --- keys ---
 
@@ -218,8 +212,9 @@ class _Walk:
                 raise damaged(position)
             names.add(upcase(name))
             data = self._data(record, place, position)
-            self._count(len(data), place)
-            yield RegistryValue(path, name, RegistryType.of(int(record.data_type)), data)
+            value = RegistryValue(path, name, RegistryType.of(int(record.data_type)), data)
+            self._tally.add(value, place)
+            yield value
 
     def _data(self, record: Any, place: Position, position: int) -> bytes:
         size = record.data_size & ~_INLINE

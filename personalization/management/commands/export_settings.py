@@ -1,5 +1,6 @@
 r"""manage export_settings TENANT 'DOMAIN\name' OUT [--group NAME] [--format folder|zip]"""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from config.tenancy import tenant_context
 from personalization import store
 from personalization.formats import manifest
 from personalization.formats.bundle import write_folder, write_zip
-from personalization.formats.errors import ExportRefused, ImportRejected
+from personalization.formats.errors import ExportRefused, ImportRejected, shown
 from personalization.management.words import find_settings_group, find_user, told
 from personalization.models import SettingsProfile
 
@@ -41,14 +42,6 @@ class Command(BaseCommand):
             if not profiles:
                 raise CommandError(f"{known} has no settings" + (f" of {group}." if group else "."))
             items = [item for profile in profiles for item in store.read_manifest(profile.snapshot)]
-            record(
-                "settings.exported",
-                tenant_id=tenant.pk,
-                by=SERVER,
-                subject=known,
-                group_id=known.group_id,
-                labels={"user": str(known), "groups": [profile.settings_group.name for profile in profiles]},
-            )
 
         def fetch(digest):
             with tenant_context(tenant.pk):  # short ones: a long export must not hold a transaction open
@@ -60,12 +53,34 @@ class Command(BaseCommand):
                 _write_archive(whole, out)
             else:
                 write_folder(whole, out)
+        except store.StoreDamaged as damage:
+            raise told(damage) from None
         except (ImportRejected, ExportRefused) as refusal:
             hint = "" if group else " Two settings groups may hold the same setting: export one with --group."
             raise CommandError(f"{told(refusal)}{hint}") from None
         except OSError as error:
-            raise CommandError(f"{error.filename or out}: {error.strerror}.") from None
-        self.stdout.write(f"Wrote {len(items)} items of {len(profiles)} settings groups to {out}.")
+            # The error may name a temporary file of ours.
+            raise CommandError(f"{out}: {error.strerror}.") from None
+        try:
+            with tenant_context(tenant.pk):
+                self._record(known, profiles)
+        except BaseException:  # nothing is exported that no event tells of
+            if out.is_dir():
+                shutil.rmtree(out)
+            else:
+                out.unlink(missing_ok=True)
+            raise
+        self.stdout.write(f"Wrote {len(items)} items of {len(profiles)} settings groups to {shown(str(out))}.")
+
+    def _record(self, known, profiles):
+        record(
+            "settings.exported",
+            tenant_id=known.tenant_id,
+            by=SERVER,
+            subject=known,
+            group_id=known.group_id,
+            labels={"user": str(known), "groups": [profile.settings_group.name for profile in profiles]},
+        )
 
 
 def _write_archive(items, out):

@@ -7,10 +7,11 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.management.words import SERVER, find_tenant
 from config.errors import Refused
 from config.tenancy import tenant_context
+from personalization import store
 from personalization.actions.managed_users import new_managed_user
 from personalization.actions.settings import import_settings
 from personalization.formats.bundle import SourceKind, open_source
-from personalization.formats.errors import ImportRejected
+from personalization.formats.errors import ImportRejected, shown
 from personalization.history import item_name
 from personalization.management.words import (
     find_personalization_group,
@@ -60,11 +61,11 @@ class Command(BaseCommand):
                     changes=source.changes,
                     settings_group=settings_group,
                     merge=source.kind is SourceKind.REG_EXPORT,
-                    source=path.name,
+                    source=shown(path.name),
                     by=SERVER,
                 )
                 self._report(done, source)
-        except (ImportRejected, Refused) as refusal:
+        except (ImportRejected, Refused, store.StoreDamaged) as refusal:
             raise told(refusal) from None
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}.") from None
@@ -87,4 +88,4 @@ class Command(BaseCommand):
         ):
             if names:
                 more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-                self.stdout.write(f"Left out, {what}: {', '.join(names[:SHOWN])}{more}")
+                self.stdout.write(f"Left out, {what}: {', '.join(map(shown, names[:SHOWN]))}{more}")
