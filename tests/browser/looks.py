@@ -31,6 +31,15 @@ def violations(page, options=EVERYTHING):
     return [(one["id"], [node["html"][:160] for node in one["nodes"]][:3]) for one in found]
 
 
+def resize(page, width, height):
+    """Give the window a size and wait until the page lies in it: on a busy machine it follows late."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function(
+        "(width) => document.documentElement.clientWidth <= width && innerWidth === width", arg=width
+    )
+    page.evaluate(SETTLED)
+
+
 def overflow(page):
     """Return by how many pixels the page is wider than the window."""
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -44,7 +53,7 @@ def faults(page, name, *, height=2600, widths=WIDTHS, script=None):
     """
     found = []
     for width in widths:
-        page.set_viewport_size({"width": width, "height": height})
+        resize(page, width, height)
         for scheme, options in (("light", EVERYTHING), ("dark", COLOURS)):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function("(scheme) => matchMedia(`(prefers-color-scheme: ${scheme})`).matches", arg=scheme)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import factories
-from tests.browser.looks import overflow
+from tests.browser.looks import overflow, resize
 from tests.licensing import people
 from tests.tasks.work import submit
 
@@ -119,7 +119,7 @@ def test_icons_of_a_kind_stand_in_one_column_and_the_menu_leaves_the_count_in_vi
     kinds = {title for title, _place in places}
     assert kinds == {"Edit", "Block User Role", "Resend", "Remove"}
     assert len(set(map(tuple, places))) == len(kinds)
-    page.set_viewport_size({"width": 390, "height": 844})
+    resize(page, 390, 844)
     assert overflow(page) == 0
     page.get_by_label("Select frank@acme.test").check()
     page.locator(".bulk summary").click()

@@ -275,7 +275,11 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 def test_a_restore_that_is_stopped_ends_with_a_sentence_and_leaves_nothing(file, tmp_path, number):
     target = tmp_path / "not" / "there"
     line = [PYTHON, ROOT / "roamkeep", "restore", file, "--data", target]
-    with subprocess.Popen(line, env=bare(os.environ), stderr=subprocess.PIPE, text=True) as process:
+
+    def hear():
+        signal.signal(number, signal.SIG_DFL)  # tests in the background of a shell inherit that SIGINT is ignored
+
+    with subprocess.Popen(line, env=bare(os.environ), stderr=subprocess.PIPE, text=True, preexec_fn=hear) as process:
         eventually(target.exists)
         process.send_signal(number)
         told = process.stderr.read()
