@@ -61,9 +61,17 @@ def django_db_modify_db_settings(django_db_modify_db_settings):
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup):
+def django_db_setup(django_db_setup, django_db_blocker):
     _connect()
     yield
+    # What a worker that was killed has left is no reason to keep the database; each role may end its own alone.
+    for account in (*ACCOUNTS.values(), OWNER):
+        _connect(account)
+        with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+            )
     _connect(OWNER)
 
 

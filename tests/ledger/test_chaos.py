@@ -58,17 +58,24 @@ def test_killed_workers_lose_no_user_and_do_none_twice(acme, adam, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_an_emptied_broker_and_lost_connections_lose_nothing(acme, adam, monkeypatch):
-    users = 200
+    users = 400
     crowd(acme, users)
     task = submit(acme, adam)
-    with farm(monkeypatch, batch=BATCH, seconds=0.1) as workers:
-        wait_for(acme, task, lambda row: row.done >= 40, workers)
+    with farm(monkeypatch, batch=10, seconds=0.1) as workers:
+
+        def wait_for_more():
+            """Wait for a batch that was not there yet: whoever wrote it holds a connection."""
+            seen = fresh(acme, task).done
+            wait_for(acme, task, lambda row: row.done > seen, workers)
+
+        wait_for_more()
         workers.flush_broker()
-        wait_for(acme, task, lambda row: row.done >= 80, workers)
+        wait_for_more()
         terminate_connections()
         workers.flush_broker()
-        wait_for(acme, task, lambda row: row.done >= 120, workers)
+        wait_for_more()
         terminate_connections()
+        assert fresh(acme, task).done < users
         later = submit(acme, adam, name="Comes after the storm")
         wait_for(acme, later, lambda row: row.state == TaskState.COMPLETED, workers)
     assert fresh(acme, later).changed == 0
