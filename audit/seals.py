@@ -19,15 +19,13 @@ log = structlog.get_logger(__name__)
 BATCH = 5_000
 DIGEST = 32
 KEY_LENGTH = Event._meta.get_field("actor_key").max_length
-_ERASED = -4  # where a row of _SELECT says whether its labels were erased
 _CORE = (
     "id", "tenant_id", "at", "verb", "outcome", "channel", "actor_id", "actor_role", "actor_groups", "subject_type",
     "subject_id", "group_id", "license_group_id", "task_id", "parent_id", "request_id", "count",
 )  # fmt: skip
-_SELECT = f"""
-SELECT {", ".join(_CORE)}, coalesce(erased_hash, sha256(salt || convert_to(labels::text, 'UTF8'))), erased_hash IS NOT NULL,
-       labels, salt, actor_key
-FROM audit_event WHERE tenant_id = %s AND """  # noqa: S608 - column names of ours only
+_DIGESTED = f"{', '.join(_CORE)}, coalesce(erased_hash, sha256(salt || convert_to(labels::text, 'UTF8')))"
+_BESIDE = "erased_hash IS NOT NULL, labels = '{}' AND salt = '' AND actor_key = '', labels ->> 'actor', actor_key"
+_FROM = "FROM audit_event WHERE tenant_id = %s AND"
 
 
 def _plain(value):
@@ -40,19 +38,9 @@ def _plain(value):
 
 def digest(row):
     """Return the SHA-256 of one row: its core columns, and the hash of salt and labels in place of the labels."""
-    *core, labels_hash, _erased, _labels, _salt, _key = row
+    *core, labels_hash = row
     text = json.dumps([_plain(value) for value in core], separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode() + bytes(labels_hash)).digest()
-
-
-def _says_what_is_hashed(row):
-    """Say whether the columns beside the digest fit it: nothing is left where labels were erased, and the key by which
-    the list finds who acted is that of the name in the labels."""
-    *_, is_erased, labels, salt, key = row
-    labels = json.loads(labels)
-    if is_erased:
-        return not labels and not bytes(salt) and not key
-    return key == text_key(labels.get("actor", ""))[:KEY_LENGTH]
 
 
 def chained(previous, number, digests):
@@ -67,12 +55,12 @@ def seal(tenant_id):
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('audit.seal' || %s, 0))", [str(tenant_id)])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute(_SELECT + "seal_id IS NULL ORDER BY id LIMIT %s", [tenant_id, BATCH])
+        cursor.execute(f"SELECT {_DIGESTED} {_FROM} seal_id IS NULL ORDER BY id LIMIT %s", [tenant_id, BATCH])  # noqa: S608
         rows = cursor.fetchall()
         if not rows:
             return 0
-        last = Seal.objects.filter(tenant_id=tenant_id).order_by("-number").first()
-        number, previous = (last.number + 1, bytes(last.hash)) if last else (1, b"")
+        newest, kept = head_of(tenant_id)
+        number, previous = newest + 1, bytes.fromhex(kept)
         digests = b"".join(digest(row) for row in rows)
         head = chained(previous, number, digests)
         made = Seal.objects.create(
@@ -133,14 +121,16 @@ def _compare(tenant_id, row):
     stored = bytes(row.digests)
     wanted = Counter(stored[start : start + DIGEST] for start in range(0, len(stored), DIGEST))
     with connection.cursor() as cursor:
-        cursor.execute(_SELECT + "seal_id = %s ORDER BY id", [tenant_id, row.pk])
+        cursor.execute(f"SELECT {_BESIDE}, {_DIGESTED} {_FROM} seal_id = %s ORDER BY id", [tenant_id, row.pk])  # noqa: S608
         found = cursor.fetchall()
     changed = 0
-    for event in found:
+    for is_erased, is_empty, actor, key, *event in found:
         mine = digest(event)
-        if wanted[mine] and _says_what_is_hashed(event):
+        # Beside the digest: nothing is left where labels were erased, and the list finds who acted by the name in them.
+        fits = is_empty if is_erased else key == text_key(actor or "")[:KEY_LENGTH]
+        if wanted[mine] and fits:
             wanted[mine] -= 1
-            if event[_ERASED]:
+            if is_erased:
                 yield Finding("redacted", row.number, event[0])
         else:
             changed += 1
