@@ -1,16 +1,37 @@
 """Settings, all from the environment. A missing variable ends with a sentence that says what to set."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()  # NAME_FILE=/run/secrets/name works for every NAME
+
+
+@contextmanager
+def readable(name):
+    """Say which variable cannot be read. A library's words leave out its name, and may hold its value: a password perhaps."""
+    try:
+        yield
+    except (ImproperlyConfigured, ProgrammingError, ValueError):
+        raise ImproperlyConfigured(f"{name} cannot be read: it is not of the form that belongs there.") from None
+
+
+class Environment(environ.FileAwareEnv):
+    """NAME_FILE=/run/secrets/name works for every NAME; a number or switch that is none is told by its name."""
+
+    def get_value(self, var, *args, **kwargs):
+        with readable(var):
+            return super().get_value(var, *args, **kwargs)
+
+
+env = Environment()
 
 
 def required(name, purpose):
@@ -110,7 +131,8 @@ required("DATABASE_URL", "the PostgreSQL database, as the application's role.")
 
 def _database(variable):
     # libpq's own reading of the URL: it knows sockets in the host part, which urllib does not.
-    parts = conninfo_to_dict(env.str(variable, default="") or env.str("DATABASE_URL"))
+    with readable(variable):
+        parts = conninfo_to_dict(env.str(variable, default="") or env.str("DATABASE_URL"))
     # A dead client must not keep row locks. Statements carry their values (psycopg binds on the client), so a skewed
     # tenant never meets a generic plan; forcing custom plans would only slow the checks of foreign keys, 40 times.
     options = "-c idle_in_transaction_session_timeout=30s -c jit=off"
@@ -133,8 +155,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- background work ------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = required("BROKER_URL", "the Redis-protocol broker that rings the workers.")
-if CELERY_BROKER_URL.partition("://")[0] not in {"redis", "rediss", "redis+socket", "sentinel", "memory"}:
-    raise ImproperlyConfigured("BROKER_URL cannot be read: it is not of the form that belongs there.")
+with readable("BROKER_URL"):
+    if CELERY_BROKER_URL.partition("://")[0] not in {"redis", "rediss", "redis+socket", "sentinel", "memory"}:
+        raise ValueError
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -244,7 +267,8 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+with readable("EMAIL_URL"):
+    EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Roamkeep <roamkeep@localhost>")

@@ -52,6 +52,7 @@ def test_a_password_that_was_not_encoded_for_a_url_is_not_told():
         ("EMAIL_URL", "rubbish"),
         ("EMAIL_URL", "smtp://mail:ge/heim@127.0.0.1"),
         ("SESSION_SECONDS", "soon"),
+        ("BROKER_URL", "rubbish"),
     ],
 )
 def test_a_variable_that_cannot_be_read_is_told_by_its_name_and_without_its_value(name, value):
